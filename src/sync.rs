@@ -1,1 +1,35 @@
-//! 
+//! The one alias for atomics and locks, so that loom can swap them where the lock-free code is modelled.
+
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+#[cfg(not(loom))]
+pub use std::hint::spin_loop;
+#[cfg(not(loom))]
+pub use std::thread::yield_now;
+#[cfg(loom)]
+pub use loom::hint::spin_loop;
+#[cfg(loom)]
+pub use loom::thread::yield_now;
+
+pub use std::sync::{Arc, OnceLock, Weak};
+
+#[cfg(not(loom))]
+pub use parking_lot::{Condvar, Mutex, MutexGuard};
+
+/// loom's mutex behind parking_lot's interface.
+#[cfg(loom)]
+pub struct Mutex<T>(loom::sync::Mutex<T>);
+#[cfg(loom)]
+impl<T> Mutex<T> {
+    pub fn new(value: T) -> Self {
+        Mutex(loom::sync::Mutex::new(value))
+    }
+    pub fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+#[cfg(loom)]
+pub use parking_lot::Condvar;

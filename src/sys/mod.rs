@@ -1,1 +1,3 @@
-//! 
+//! What the operating system gives: clocks, sockets, waiting.
+
+pub mod clock;

@@ -1,0 +1,235 @@
+//! A run of chunks that becomes one record batch on the wire, and later one delivery event.
+
+use super::budget::Budget;
+use super::chunk::{Entry, ENTRY};
+use super::pool::{ChunkRef, Pool};
+use super::record::{self, RecordView};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What batches of one client share.
+pub struct Home {
+    pub pool: Pool,
+    pub budget: Budget,
+}
+
+/// Whose records a batch holds. It is told when a batch is dropped without a verdict, so that its records can still be
+/// reported: the promise is one report per accepted record, whatever happens to the thread that had it.
+pub trait BatchOwner: Send + Sync {
+    fn lost(&self, batch: Batch<Self>)
+    where
+        Self: Sized;
+}
+
+pub(super) struct Piece {
+    pub chunk: ChunkRef,
+    pub bytes: u32,
+    pub count: u32,
+    /// Memory charged to the budget for it.
+    pub charged: usize,
+}
+
+pub struct Batch<O: BatchOwner> {
+    body: Option<Box<Body<O>>>,
+}
+
+/// The content of a [`Batch`].
+pub struct Body<O: BatchOwner> {
+    home: Arc<Home>,
+    pub owner: Arc<O>,
+    /// Rises by one from batch to batch of a partition; retries go back to the place it tells.
+    pub number: u64,
+    pub(super) pieces: Vec<Piece>,
+    /// Records, and their bytes uncompressed. Right once the batch is closed.
+    pub count: u32,
+    pub bytes: usize,
+    pub base_timestamp: i64,
+    pub opened: Instant,
+    /// Microseconds since the epoch at opening, on the clock of the entries.
+    pub opened_us: u64,
+    /// Times it was written to a socket.
+    pub attempts: u32,
+    /// It was written, whole or in part, to a broker that may have taken it.
+    pub possibly_persisted: bool,
+    /// Not to be sent before this (retry backoff).
+    pub not_before: Option<Instant>,
+    /// The records compressed, once that was done: codec id and bytes.
+    pub compressed: Option<(u8, Vec<u8>)>,
+    /// Compression was tried (and may not have been worth it).
+    pub compression_tried: bool,
+    /// Producer id, epoch and base sequence, once assigned (idempotence).
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub base_sequence: i32,
+    complete: bool,
+    credits: bool,
+    settled: bool,
+}
+
+impl<O: BatchOwner> std::ops::Deref for Batch<O> {
+    type Target = Body<O>;
+    fn deref(&self) -> &Body<O> {
+        self.body.as_ref().expect("a batch has its body until it is dropped")
+    }
+}
+
+impl<O: BatchOwner> std::ops::DerefMut for Batch<O> {
+    fn deref_mut(&mut self) -> &mut Body<O> {
+        self.body.as_mut().expect("a batch has its body until it is dropped")
+    }
+}
+
+impl<O: BatchOwner> Batch<O> {
+    pub(super) fn new(home: Arc<Home>, owner: Arc<O>, number: u64, base_timestamp: i64, opened_us: u64) -> Self {
+        Batch {
+            body: Some(Box::new(Body {
+                home,
+                owner,
+                number,
+                pieces: Vec::new(),
+                count: 0,
+                bytes: 0,
+                base_timestamp,
+                opened: Instant::now(),
+                opened_us,
+                attempts: 0,
+                possibly_persisted: false,
+                not_before: None,
+                compressed: None,
+                compression_tried: false,
+                producer_id: -1,
+                producer_epoch: -1,
+                base_sequence: -1,
+                complete: false,
+                credits: true,
+                settled: false,
+            })),
+        }
+    }
+
+    /// The batch has its verdict: dropping it now gives memory and credits back and tells nobody.
+    pub fn settle(&mut self) {
+        self.settled = true;
+    }
+
+    /// Its records were moved elsewhere with their credits: dropping it gives only the memory back.
+    pub fn moved(&mut self) {
+        self.settled = true;
+        self.credits = false;
+    }
+}
+
+impl<O: BatchOwner> Body<O> {
+    /// Waits until every record claimed in it has been written. To be called before its bytes are looked at.
+    pub fn complete(&mut self) {
+        if !self.complete {
+            for p in &self.pieces {
+                p.chunk.complete(p.bytes as usize);
+            }
+            self.complete = true;
+        }
+    }
+
+    /// The records' bytes, uncompressed, in order.
+    #[allow(unsafe_code)]
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        debug_assert!(self.complete);
+        self.pieces.iter().map(|p| {
+            let (data, _) = p.chunk.block();
+            // SAFETY: the first `bytes` bytes were claimed, and all claims are committed (`complete`), so they are
+            // written and nobody writes them again before the batch gives the chunk back, which needs `&mut`.
+            unsafe { std::slice::from_raw_parts(data, p.bytes as usize) }
+        })
+    }
+
+    /// Latest timestamp among the records.
+    pub fn max_timestamp(&self) -> i64 {
+        self.pieces.iter().map(|p| p.chunk.max_timestamp()).max().unwrap_or(self.base_timestamp)
+    }
+
+    /// Walks the records with what travelled beside them.
+    #[inline]
+    pub fn records(&self) -> Records<'_> {
+        debug_assert!(self.complete);
+        Records { pieces: self.pieces.iter(), bytes: &[], entry: std::ptr::null(), left: 0, base_timestamp: 0, open_us: 0 }
+    }
+
+    /// Memory charged for it.
+    pub fn charged(&self) -> usize {
+        self.pieces.iter().map(|p| p.charged).sum()
+    }
+}
+
+impl<O: BatchOwner> Drop for Batch<O> {
+    fn drop(&mut self) {
+        let Some(mut body) = self.body.take() else { return };
+        if !body.settled && body.count > 0 {
+            body.settled = true;
+            let owner = Arc::clone(&body.owner);
+            owner.lost(Batch { body: Some(body) });
+            return;
+        }
+        body.complete();
+        let charged = body.charged();
+        for p in body.pieces.drain(..) {
+            body.home.pool.put(p.chunk);
+        }
+        body.home.budget.discharge(charged);
+        if body.credits {
+            body.home.budget.give(body.count);
+        }
+    }
+}
+
+/// A record of a batch, for its report.
+#[derive(Clone, Copy)]
+pub struct Item<'a> {
+    pub record: RecordView<'a>,
+    pub timestamp_ms: i64,
+    pub opaque: usize,
+    pub aux: u32,
+    /// When it was handed over, microseconds since the epoch.
+    pub handed_over_us: u64,
+}
+
+/// Iterator over the records of a batch.
+pub struct Records<'a> {
+    pieces: std::slice::Iter<'a, Piece>,
+    bytes: &'a [u8],
+    entry: *const u8,
+    left: u32,
+    base_timestamp: i64,
+    open_us: u64,
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Item<'a>;
+
+    #[inline]
+    #[allow(unsafe_code)]
+    fn next(&mut self) -> Option<Item<'a>> {
+        while self.left == 0 {
+            let p = self.pieces.next()?;
+            let (data, capacity) = p.chunk.block();
+            // SAFETY: as in `slices`: the claimed bytes are written and stay untouched while the batch is borrowed.
+            self.bytes = unsafe { std::slice::from_raw_parts(data, p.bytes as usize) };
+            self.entry = data.wrapping_add(capacity);
+            self.left = p.count;
+            self.base_timestamp = p.chunk.base_timestamp();
+            self.open_us = p.chunk.open_us();
+        }
+        self.left -= 1;
+        self.entry = self.entry.wrapping_sub(ENTRY);
+        // SAFETY: entries of the `count` claimed records lie backwards from the block's end, each written before its
+        // record was committed.
+        let entry = unsafe { self.entry.cast::<Entry>().read_unaligned() };
+        let record = record::read(&mut self.bytes)?;
+        Some(Item {
+            record,
+            timestamp_ms: self.base_timestamp + record.timestamp_delta,
+            opaque: entry.opaque,
+            aux: entry.aux,
+            handed_over_us: self.open_us + entry.since_open_us as u64,
+        })
+    }
+}

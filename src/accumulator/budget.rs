@@ -1,0 +1,159 @@
+//! Bounds what is queued: `queue.buffering.max.messages` exactly, by credits, and `queue.buffering.max.kbytes` by the
+//! chunks' memory.
+//!
+//! A message takes one credit from one of a few shards (threads spread over them); a shard refills from the global pool
+//! in lots, and when that is empty it takes from the other shards, so that no credit is out of reach.
+
+use crate::sync::{AtomicI64, AtomicU32, Condvar, Ordering::*};
+use crossbeam_utils::CachePadded;
+use std::time::Instant;
+
+const SHARDS: usize = 8;
+const LOT: i64 = 256;
+/// The credits of an unlimited queue.
+const UNLIMITED: i64 = 1 << 60;
+
+pub struct Budget {
+    limit: i64,
+    pool: CachePadded<AtomicI64>,
+    shards: [CachePadded<AtomicI64>; SHARDS],
+    bytes: CachePadded<AtomicI64>,
+    bytes_limit: i64,
+    waiters: AtomicU32,
+    lock: parking_lot::Mutex<()>,
+    freed: Condvar,
+}
+
+/// A number that differs between threads and costs nothing: where this thread's stack lies. Only speed depends on it.
+#[inline(always)]
+pub fn thread_hint() -> usize {
+    let marker = 0u8;
+    let at = std::ptr::from_ref(&marker) as usize;
+    // Stacks lie at least some hundred KiB apart; mix so that any distance spreads.
+    (at >> 16).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
+}
+
+impl Budget {
+    /// `max_messages` of 0 means no limit.
+    pub fn new(max_messages: u64, max_bytes: u64) -> Budget {
+        let limit = if max_messages == 0 { UNLIMITED } else { max_messages as i64 };
+        Budget {
+            limit,
+            pool: CachePadded::new(AtomicI64::new(limit)),
+            shards: std::array::from_fn(|_| CachePadded::new(AtomicI64::new(0))),
+            bytes: CachePadded::new(AtomicI64::new(max_bytes as i64)),
+            bytes_limit: max_bytes as i64,
+            waiters: AtomicU32::new(0),
+            lock: parking_lot::Mutex::new(()),
+            freed: Condvar::new(),
+        }
+    }
+
+    /// Takes a credit for one message; false when all are in use.
+    #[inline(always)]
+    pub fn take(&self, hint: usize) -> bool {
+        let shard = &self.shards[hint % SHARDS];
+        if shard.fetch_sub(1, Relaxed) > 0 {
+            return true;
+        }
+        self.refill(hint % SHARDS)
+    }
+
+    #[cold]
+    fn refill(&self, mine: usize) -> bool {
+        self.shards[mine].fetch_add(1, Relaxed);
+        let lot = LOT.min((self.limit / (2 * SHARDS as i64)).max(1));
+        let mut got = take_up_to(&self.pool, lot);
+        if got == 0 {
+            for (i, other) in self.shards.iter().enumerate() {
+                if i != mine {
+                    got += take_up_to(other, i64::MAX);
+                }
+            }
+        }
+        if got == 0 {
+            // Another thread may have refilled this very shard meanwhile.
+            got = take_up_to(&self.shards[mine], 1);
+        }
+        if got > 1 {
+            self.shards[mine].fetch_add(got - 1, Relaxed);
+        }
+        got > 0
+    }
+
+    /// Gives credits back, after the reports have been served.
+    pub fn give(&self, messages: u32) {
+        self.pool.fetch_add(messages as i64, Release);
+        self.wake();
+    }
+
+    /// Messages that hold a credit.
+    pub fn in_use(&self) -> usize {
+        let free: i64 = self.shards.iter().map(|s| s.load(Relaxed)).sum::<i64>() + self.pool.load(Acquire);
+        (self.limit - free).max(0) as usize
+    }
+
+    /// Charges memory; false when the limit would be passed.
+    pub fn charge(&self, bytes: usize) -> bool {
+        if self.bytes.fetch_sub(bytes as i64, Relaxed) >= bytes as i64 {
+            return true;
+        }
+        self.bytes.fetch_add(bytes as i64, Relaxed);
+        false
+    }
+
+    /// Charges memory that is needed to move messages already accepted, whatever the limit.
+    pub fn charge_anyway(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes as i64, Relaxed);
+    }
+
+    pub fn discharge(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as i64, Relaxed);
+        self.wake();
+    }
+
+    /// Memory still free under the limit.
+    pub fn bytes_free(&self) -> i64 {
+        self.bytes.load(Relaxed)
+    }
+
+    pub fn bytes_in_use(&self) -> usize {
+        (self.bytes_limit - self.bytes.load(Relaxed)).max(0) as usize
+    }
+
+    pub fn limits(&self) -> (i64, i64) {
+        (self.limit, self.bytes_limit)
+    }
+
+    fn wake(&self) {
+        if self.waiters.load(SeqCst) > 0 {
+            drop(self.lock.lock());
+            self.freed.notify_all();
+        }
+    }
+
+    /// Waits until something was given back or the time has come. The caller tries again either way, and passes `retry`
+    /// to look once more after it has been counted as a waiter.
+    pub fn wait(&self, until: Instant, retry: impl FnOnce() -> bool) -> bool {
+        self.waiters.fetch_add(1, SeqCst);
+        let mut guard = self.lock.lock();
+        let done = retry();
+        if !done {
+            self.freed.wait_until(&mut guard, until);
+        }
+        self.waiters.fetch_sub(1, SeqCst);
+        done
+    }
+}
+
+fn take_up_to(from: &AtomicI64, most: i64) -> i64 {
+    let mut have = from.load(Acquire);
+    while have > 0 {
+        let n = have.min(most);
+        match from.compare_exchange_weak(have, have - n, AcqRel, Acquire) {
+            Ok(_) => return n,
+            Err(now) => have = now,
+        }
+    }
+    0
+}

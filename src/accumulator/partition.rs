@@ -1,0 +1,254 @@
+//! The queue of one partition: the open chunk, which any thread appends to without a lock, and behind a lock, taken once
+//! per chunk, the batches in order.
+
+use super::batch::{Batch, BatchOwner, Home, Piece};
+use super::chunk::{Append, Chunk, Opening, ENTRY, MAX_RECORDS};
+use super::pool::{ChunkRef, Pool, CLASSES};
+use super::record::RecordRef;
+use crate::sys::clock;
+use crate::sync::{AtomicPtr, Mutex, Ordering::*};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// When a batch is full.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    /// `batch.size`: bytes of records; the first record of a batch may be longer.
+    pub bytes: usize,
+    /// `batch.num.messages`.
+    pub messages: u32,
+}
+
+/// What an append changed that others may have to be told.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// A batch was opened: its linger starts now.
+    pub opened: bool,
+    /// A batch is full and ready to be sent.
+    pub closed: bool,
+}
+
+/// The memory limit (`queue.buffering.max.kbytes`) is reached.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NoMemory;
+
+pub struct PartitionQueue<O: BatchOwner> {
+    open: AtomicPtr<Chunk>,
+    home: Arc<Home>,
+    inner: Mutex<Inner<O>>,
+}
+
+/// What is behind the lock of a [`PartitionQueue`].
+pub struct Inner<O: BatchOwner> {
+    /// The batch that is being filled; its last chunk is the open one.
+    open_batch: Option<Batch<O>>,
+    /// Closed batches, sorted by number.
+    pub ready: VecDeque<Batch<O>>,
+    next_number: u64,
+    class: usize,
+    /// Batches that a broker thread has taken and not yet settled or put back.
+    pub in_flight: u32,
+}
+
+impl<O: BatchOwner> PartitionQueue<O> {
+    pub fn new(home: Arc<Home>) -> Self {
+        PartitionQueue {
+            open: AtomicPtr::new(std::ptr::null_mut()),
+            home,
+            inner: Mutex::new(Inner { open_batch: None, ready: VecDeque::new(), next_number: 0, class: 0, in_flight: 0 }),
+        }
+    }
+
+    /// Appends without a lock if the open chunk has room.
+    #[inline(always)]
+    pub fn append(&self, rec: &RecordRef<'_>, fixed: usize) -> Append {
+        match ChunkRef::from_ptr(self.open.load(Acquire)) {
+            Some(chunk) => chunk.append(rec, fixed),
+            None => Append::Full,
+        }
+    }
+
+    /// Appends under the lock: makes room first, by a new chunk or a new batch. `may_exceed` ignores the memory limit,
+    /// for records that were accepted before. `still` is asked under the lock; if it says no, nothing is done and `None`
+    /// returned.
+    pub fn append_locked(
+        &self,
+        owner: &Arc<O>,
+        rec: &RecordRef<'_>,
+        limits: BatchLimits,
+        may_exceed: bool,
+        still: impl FnOnce() -> bool,
+    ) -> Result<Option<Change>, NoMemory> {
+        let mut inner = self.inner.lock();
+        if !still() {
+            return Ok(None);
+        }
+        let fixed = rec.fixed_len();
+        // Another thread may have made room while this one waited for the lock.
+        if self.append(rec, fixed) == Append::Done {
+            return Ok(Some(Change::default()));
+        }
+        let mut change = Change::default();
+        let filled = self.retire_open_chunk(&mut inner);
+        let max_len = rec.max_len();
+        if let Some(b) = &inner.open_batch {
+            if b.count >= limits.messages || b.bytes + max_len > limits.bytes {
+                change.closed = inner.close_batch();
+            }
+        }
+        if filled && inner.class + 1 < CLASSES.len() {
+            inner.class += 1;
+        }
+        let (used, records) = inner.open_batch.as_ref().map_or((0, 0), |b| (b.bytes, b.count));
+        let (chunk, charged) = self.chunk_for(max_len + ENTRY, inner.class, may_exceed).ok_or(NoMemory)?;
+        let now_us = clock::precise_us();
+        let number = inner.next_number;
+        let batch = match &mut inner.open_batch {
+            Some(b) => b,
+            none => {
+                change.opened = true;
+                none.insert(Batch::new(self.home.clone(), owner.clone(), number, rec.timestamp_ms, now_us))
+            }
+        };
+        let opening = Opening {
+            base_index: records,
+            base_timestamp: batch.base_timestamp,
+            open_us: now_us,
+            max_bytes: (chunk.block().1.min(limits.bytes.saturating_sub(used).max(max_len))) as u32,
+            max_count: limits.messages.saturating_sub(records).clamp(1, MAX_RECORDS),
+        };
+        if max_len + ENTRY > CLASSES[CLASSES.len() - 1] {
+            let bytes = chunk.write_alone(opening, rec);
+            batch.pieces.push(Piece { chunk, bytes: bytes as u32, count: 1, charged });
+            batch.bytes += bytes;
+            batch.count += 1;
+        } else {
+            chunk.open(opening);
+            let done = chunk.append(rec, fixed);
+            assert!(done == Append::Done, "a fresh chunk has room for the record it was made for");
+            batch.pieces.push(Piece { chunk, bytes: 0, count: 0, charged });
+            self.open.store(chunk.as_ptr(), Release);
+        }
+        if change.opened {
+            inner.next_number += 1;
+        }
+        Ok(Some(change))
+    }
+
+    /// A chunk with a block of at least `need` bytes, of the wanted class where memory allows.
+    fn chunk_for(&self, need: usize, class: usize, may_exceed: bool) -> Option<(ChunkRef, usize)> {
+        let Some(least) = Pool::class_for(need) else {
+            if may_exceed {
+                self.home.budget.charge_anyway(need);
+            } else if !self.home.budget.charge(need) {
+                return None;
+            }
+            let chunk = self.home.pool.oversize(need);
+            return Some((chunk, need));
+        };
+        // Near the limit a smaller block may still be had.
+        for class in (least..=class.max(least)).rev() {
+            let size = CLASSES[class];
+            if self.home.budget.charge(size) {
+                return Some((self.home.pool.get(class), size));
+            }
+        }
+        // The last bytes of the limit: charged by the record's own need.
+        if may_exceed {
+            self.home.budget.charge_anyway(need);
+        } else if !self.home.budget.charge(need) {
+            return None;
+        }
+        Some((self.home.pool.get(least), need))
+    }
+
+    /// Seals the open chunk, if there is one, and counts it into its batch. True when it was full of records.
+    fn retire_open_chunk(&self, inner: &mut Inner<O>) -> bool {
+        let Some(chunk) = ChunkRef::from_ptr(self.open.swap(std::ptr::null_mut(), AcqRel)) else { return false };
+        let (bytes, count) = chunk.seal();
+        let batch = inner.open_batch.as_mut().expect("an open chunk belongs to the open batch");
+        let piece = batch.pieces.last_mut().expect("an open chunk is its batch's last");
+        piece.bytes = bytes as u32;
+        piece.count = count;
+        batch.bytes += bytes;
+        batch.count += count;
+        (bytes + count as usize * ENTRY) * 4 > chunk.block().1 * 3
+    }
+
+    /// Closes the open batch, so that it can be sent. True if there was one.
+    pub fn close_open(&self) -> bool {
+        self.close_open_in(&mut self.inner.lock())
+    }
+
+    /// As `close_open`, with the lock held.
+    pub fn close_open_in(&self, inner: &mut Inner<O>) -> bool {
+        if inner.open_batch.is_some() {
+            let filled = self.retire_open_chunk(inner);
+            let small = inner.open_batch.as_ref().is_some_and(|b| b.pieces.len() == 1);
+            if small && !filled && inner.class > 0 {
+                // The partition needs less than it did.
+                inner.class -= 1;
+            }
+        }
+        inner.close_batch()
+    }
+
+    pub fn lock(&self) -> impl std::ops::DerefMut<Target = Inner<O>> + '_ {
+        self.inner.lock()
+    }
+
+    /// Records and bytes that wait here, open or ready; not those in flight.
+    pub fn queued(&self) -> (u64, u64) {
+        let inner = self.inner.lock();
+        let (mut n, mut bytes) = inner.open_batch.as_ref().map_or((0, 0), |b| (b.count as u64, b.bytes as u64));
+        if let Some(c) = ChunkRef::from_ptr(self.open.load(Acquire)) {
+            let (b, k) = c.claimed();
+            n += k as u64;
+            bytes += b as u64;
+        }
+        for b in &inner.ready {
+            n += b.count as u64;
+            bytes += b.bytes as u64;
+        }
+        (n, bytes)
+    }
+}
+
+impl<O: BatchOwner> Inner<O> {
+    fn close_batch(&mut self) -> bool {
+        match self.open_batch.take() {
+            Some(b) => {
+                self.ready.push_back(b);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// When the open batch was opened.
+    pub fn open_since(&self) -> Option<std::time::Instant> {
+        self.open_batch.as_ref().map(|b| b.opened)
+    }
+
+    /// When the oldest record here was accepted.
+    pub fn oldest(&self) -> Option<std::time::Instant> {
+        self.ready.front().map(|b| b.opened).or(self.open_since())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.open_batch.is_none() && self.ready.is_empty()
+    }
+
+    /// Puts a batch that was taken back to its place.
+    pub fn put_back(&mut self, batch: Batch<O>) {
+        let at = self.ready.partition_point(|b| b.number < batch.number);
+        self.ready.insert(at, batch);
+    }
+}
+
+impl<O: BatchOwner> Drop for PartitionQueue<O> {
+    fn drop(&mut self) {
+        // The open chunk must be counted into its batch before the batch is dropped.
+        self.close_open();
+    }
+}

@@ -1,0 +1,212 @@
+use super::batch::{Batch, BatchOwner, Home};
+use super::budget::Budget;
+use super::chunk::Append;
+use super::partition::{BatchLimits, PartitionQueue};
+use super::pool::Pool;
+use super::record::{RecordRef, NO_HEADERS};
+use proptest::prelude::*;
+use std::sync::atomic::{AtomicU32, Ordering::*};
+use std::sync::Arc;
+
+#[derive(Default)]
+struct Owner {
+    lost: AtomicU32,
+}
+
+impl BatchOwner for Owner {
+    fn lost(&self, batch: Batch<Self>) {
+        self.lost.fetch_add(batch.count, Relaxed);
+    }
+}
+
+fn home(messages: u64, bytes: u64) -> Arc<Home> {
+    Arc::new(Home { pool: Pool::default(), budget: Budget::new(messages, bytes) })
+}
+
+fn rec<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>, ts: i64, opaque: usize) -> RecordRef<'a> {
+    RecordRef { key, value, headers: NO_HEADERS, timestamp_ms: ts, now_us: ts.unsigned_abs() * 1000, opaque, aux: 7 }
+}
+
+fn produce(q: &PartitionQueue<Owner>, o: &Arc<Owner>, r: &RecordRef<'_>, limits: BatchLimits) -> bool {
+    q.append(r, r.fixed_len()) == Append::Done || q.append_locked(o, r, limits, false, || true).is_ok()
+}
+
+const LIMITS: BatchLimits = BatchLimits { bytes: 1_000_000, messages: 10_000 };
+
+fn drain(q: &PartitionQueue<Owner>) -> Vec<Batch<Owner>> {
+    q.close_open();
+    let mut out: Vec<_> = q.lock().ready.drain(..).collect();
+    for b in &mut out {
+        b.complete();
+    }
+    out
+}
+
+#[test]
+fn records_come_back_in_order_with_their_entries() {
+    let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
+    let q = PartitionQueue::new(h.clone());
+    let value = vec![b'v'; 300];
+    for i in 0..5000usize {
+        let key = i.to_be_bytes();
+        let key = (i % 3 != 0).then_some(&key[..]);
+        assert!(produce(&q, &o, &rec(key, Some(&value[..i % 300]), 1_700_000_000_000 + i as i64, i), LIMITS));
+    }
+    let mut next = 0usize;
+    let mut batches = drain(&q);
+    for b in &batches {
+        let bytes: usize = b.slices().map(<[u8]>::len).sum();
+        assert_eq!(bytes, b.bytes);
+        for (n, it) in b.records().enumerate() {
+            assert_eq!(it.record.offset_delta as usize, n);
+            assert_eq!((it.opaque, it.aux), (next, 7));
+            assert_eq!(it.timestamp_ms, 1_700_000_000_000 + next as i64);
+            assert_eq!(it.record.value.unwrap(), &value[..next % 300]);
+            assert_eq!(it.record.key.is_some(), next % 3 != 0);
+            next += 1;
+        }
+        assert_eq!(b.records().count(), b.count as usize);
+    }
+    assert_eq!(next, 5000);
+    batches.iter_mut().for_each(Batch::settle);
+    drop(batches);
+    assert_eq!(o.lost.load(Relaxed), 0);
+    assert_eq!(h.budget.bytes_in_use(), 0);
+}
+
+#[test]
+fn batches_keep_their_limits() {
+    let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
+    let q = PartitionQueue::new(h);
+    let limits = BatchLimits { bytes: 10_000, messages: 50 };
+    for i in 0..1000 {
+        assert!(produce(&q, &o, &rec(None, Some(&vec![0; i]), 1, i), limits));
+    }
+    let long = vec![1u8; 200_000];
+    assert!(produce(&q, &o, &rec(None, Some(&long), 1, 1000), limits));
+    let batches = drain(&q);
+    assert_eq!(batches.iter().map(|b| b.count).sum::<u32>(), 1001);
+    for b in &batches {
+        assert!(b.count <= 50 && (b.bytes <= 10_000 || b.count == 1), "{} records, {} bytes", b.count, b.bytes);
+    }
+    assert_eq!(batches.last().unwrap().records().next().unwrap().record.value.unwrap(), &long[..]);
+}
+
+#[test]
+fn a_batch_dropped_without_a_verdict_is_told_to_its_owner() {
+    let (h, o) = (home(100, 1 << 20), Arc::new(Owner::default()));
+    let q = PartitionQueue::new(h.clone());
+    for i in 0..10 {
+        assert!(h.budget.take(0));
+        assert!(produce(&q, &o, &rec(None, None, 1, i), LIMITS));
+    }
+    assert_eq!(h.budget.in_use(), 10);
+    drop(drain(&q));
+    assert_eq!(o.lost.load(Relaxed), 10);
+    assert_eq!(h.budget.in_use(), 0);
+}
+
+#[test]
+fn memory_is_bounded_and_comes_back() {
+    let (h, o) = (home(0, 64 << 10), Arc::new(Owner::default()));
+    let q = PartitionQueue::new(h.clone());
+    let value = [0u8; 100];
+    let mut accepted = 0;
+    while produce(&q, &o, &rec(None, Some(&value), 1, accepted), LIMITS) {
+        accepted += 1;
+        assert!(accepted < 1000, "the limit does not hold");
+    }
+    assert!(accepted > 350, "{accepted} of 64 KiB");
+    let mut b = drain(&q);
+    b.iter_mut().for_each(Batch::settle);
+    drop(b);
+    assert_eq!(h.budget.bytes_in_use(), 0);
+    assert!(produce(&q, &o, &rec(None, Some(&value), 1, 0), LIMITS));
+    assert!(h.pool.spare_bytes() > 0);
+    for _ in 0..20 {
+        h.pool.trim();
+    }
+    assert_eq!(h.pool.spare_bytes(), 0);
+}
+
+#[test]
+fn credits_are_exact() {
+    let b = Budget::new(1000, 1);
+    let mut n = 0;
+    while b.take(n % 5) {
+        n += 1;
+    }
+    assert_eq!((n, b.in_use()), (1000, 1000));
+    b.give(3);
+    assert!(b.take(7) && b.take(0) && b.take(1) && !b.take(2));
+}
+
+/// Many threads append while one closes, settles and recycles: every record comes back once, each thread's in order.
+#[test]
+fn threads_and_recycling() {
+    let threads = 4;
+    let each = if cfg!(miri) { 60 } else { 60_000 };
+    let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
+    let q = Arc::new(PartitionQueue::new(h));
+    let limits = BatchLimits { bytes: 3_000, messages: 40 };
+    let handles: Vec<_> = (0..threads)
+        .map(|t| {
+            let (q, o) = (q.clone(), o.clone());
+            std::thread::spawn(move || {
+                for i in 0..each {
+                    let value = vec![t as u8; i % 90];
+                    assert!(produce(&q, &o, &rec(None, Some(&value), i as i64, t << 32 | i), limits));
+                }
+            })
+        })
+        .collect();
+    let mut next = vec![0usize; threads];
+    let mut take = |q: &PartitionQueue<Owner>| {
+        for mut b in drain(q) {
+            for it in b.records() {
+                let (t, i) = (it.opaque >> 32, it.opaque & 0xffff_ffff);
+                assert_eq!(i, next[t]);
+                assert_eq!(it.record.value.unwrap(), vec![t as u8; i % 90]);
+                next[t] += 1;
+            }
+            assert_eq!(b.records().count(), b.count as usize);
+            b.settle();
+        }
+    };
+    while handles.iter().any(|t| !t.is_finished()) {
+        take(&q);
+    }
+    handles.into_iter().for_each(|t| t.join().unwrap());
+    take(&q);
+    assert_eq!(next, vec![each; threads]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, ..ProptestConfig::default() })]
+    #[test]
+    fn what_is_written_is_read(
+        recs in prop::collection::vec((prop::option::of(prop::collection::vec(any::<u8>(), 0..200)),
+            prop::option::of(prop::collection::vec(any::<u8>(), 0..200)), any::<i32>(), any::<usize>()), 1..50)
+    ) {
+        let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
+        let q = PartitionQueue::new(h);
+        for (k, v, ts, op) in &recs {
+            prop_assert!(produce(&q, &o, &rec(k.as_deref(), v.as_deref(), *ts as i64, *op), LIMITS));
+        }
+        let batches = drain(&q);
+        let items: Vec<_> = batches.iter().flat_map(|b| b.records()).collect();
+        prop_assert_eq!(items.len(), recs.len());
+        for (it, (k, v, ts, op)) in items.iter().zip(&recs) {
+            prop_assert_eq!(it.record.key, k.as_deref());
+            prop_assert_eq!(it.record.value, v.as_deref());
+            prop_assert_eq!((it.timestamp_ms, it.opaque, it.record.headers), (*ts as i64, *op, NO_HEADERS));
+        }
+    }
+
+    #[test]
+    fn varint_lengths(v in any::<i64>()) {
+        let z = ((v << 1) ^ (v >> 63)) as u64;
+        let bits = 64 - z.leading_zeros().min(63) as usize;
+        prop_assert_eq!(super::record::varint_len(v), bits.div_ceil(7));
+    }
+}
