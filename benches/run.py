@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""Compares rkafka with librdkafka as producers, against a broker that accepts and discards.
+
+Each row is one workload. Both libraries run it in turn, against a broker started for that run,
+and the median of the runs is shown: messages/s, CPU time of the client process per message
+(user and system, every thread), instructions per message and the most memory ever resident.
+Afterwards the broker's own count must be the number of messages, with no bad checksum.
+
+Instructions are counted with `perf stat` where that works, else with callgrind, for the main
+rows only. Two runs of N and 2N messages are subtracted, so that start-up does not count.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, "build", "bench")
+BASELINE = os.path.join(ROOT, "benches", "baseline.json")
+LIBRARIES = ("ours", "peer")
+ALLOWED_RISE = 0.05  # of instructions per message, before bench-check fails
+
+
+@dataclass
+class Row:
+    name: str
+    count: int
+    args: list = field(default_factory=list)
+    partitions: int = 8
+    main: bool = False      # its instructions are counted and kept in the baseline
+    quick: bool = False     # part of a --quick run
+    latency: bool = False
+
+
+def all_rows():
+    rows = [
+        Row("100 B", 2_000_000, main=True, quick=True),
+        Row("100 B, keys", 2_000_000, ["--keys", "10000"], main=True, quick=True),
+        Row("100 B, by name", 2_000_000, ["--by-name"], main=True, quick=True),
+        Row("10 B", 2_000_000, ["--size", "10"]),
+        Row("10 B, keys", 2_000_000, ["--size", "10", "--keys", "10000"]),
+        Row("1000 B", 1_000_000, ["--size", "1000"], quick=True),
+        Row("1000 B, keys", 1_000_000, ["--size", "1000", "--keys", "10000"]),
+        Row("100 B, 2 headers", 1_000_000, ["--headers", "2"]),
+        Row("100 B, 1000 partitions", 2_000_000, partitions=1000),
+        Row("100 B, keys, 1000 partitions", 1_000_000, ["--keys", "10000"], partitions=1000, quick=True),
+        Row("100 B, 2 threads", 2_000_000, ["--threads", "2"], quick=True),
+        Row("100 B, keys, 2 threads", 2_000_000, ["--threads", "2", "--keys", "10000"]),
+    ]
+    for codec, count in (("none", 500_000), ("gzip", 100_000), ("snappy", 300_000), ("lz4", 300_000), ("zstd", 200_000)):
+        rows.append(Row(f"1000 B JSON, {codec}", count, ["--size", "1000", "--payload", "json", "--codec", codec,
+                                                         "--linger", "50"], quick=codec == "lz4"))
+    for linger in (0, 5):
+        rows.append(Row(f"latency at 10,000/s, linger {linger}", 30_000,
+                        ["--rate", "10000", "--linger", str(linger)], latency=True, quick=linger == 5))
+    return rows
+
+
+# ---- one run ----
+
+class Sink:
+    """The accepting broker as a process; `totals` is its own account once it has ended."""
+
+    def __init__(self, partitions):
+        self.totals = None
+        self.process = subprocess.Popen([os.path.join(BUILD, "sink"), "--partitions", str(partitions)],
+                                        stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline().split()
+        if line[:1] != ["listening"]:
+            self.process.kill()
+            raise SystemExit("bench: the sink did not start")
+        self.address = line[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=10)
+        self.totals = json.loads(out)
+
+
+def command(library, row, count, address, extra=()):
+    return [os.path.join(BUILD, library), "--bootstrap", address, "--count", str(count), *row.args, *extra]
+
+
+def run_once(library, row, count):
+    with Sink(row.partitions) as sink:
+        done = subprocess.run(command(library, row, count, sink.address), stdout=subprocess.PIPE, text=True, timeout=300)
+    if done.returncode != 0:
+        raise SystemExit(f"bench: {library}, row '{row.name}' failed: {done.stdout}")
+    check_totals(library, row, count, sink.totals)
+    return json.loads(done.stdout)
+
+
+def check_totals(library, row, count, totals):
+    if totals["records"] != count or totals["bad_crc"] or totals["bad_seq"]:
+        raise SystemExit(f"bench: {library}, row '{row.name}': the broker took {totals} of {count} messages")
+
+
+# ---- instructions ----
+
+def instruction_counter():
+    """'perf', 'callgrind' or None: what can count user-space instructions here."""
+    if shutil.which("perf"):
+        probe = subprocess.run(["perf", "stat", "-x,", "-e", "instructions:u", "true"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if probe.returncode == 0 and re.match(r"\d+,", probe.stderr.strip().splitlines()[-1]):
+            return "perf"
+    return "callgrind" if shutil.which("valgrind") else None
+
+
+def instructions_of_run(method, library, row, count):
+    with tempfile.TemporaryDirectory() as tmp, Sink(row.partitions) as sink:
+        log = os.path.join(tmp, "log")
+        if method == "perf":
+            wrap, extra = ["perf", "stat", "-x,", "-o", log, "-e", "instructions:u"], []
+        else:
+            wrap = ["valgrind", "--tool=callgrind", "--fair-sched=try", "--callgrind-out-file=/dev/null",
+                    f"--log-file={log}"]
+            # Everything runs some 50 times slower, except the clock: longer waits keep the batches
+            # about as large as they are at full speed.
+            extra = ["-X", "linger.ms=250", "-X", "sticky.partitioning.linger.ms=500",
+                     "-X", "request.timeout.ms=60000", "-X", "message.timeout.ms=300000"]
+        done = subprocess.run(wrap + command(library, row, count, sink.address, extra),
+                              stdout=subprocess.PIPE, text=True, timeout=300)
+        with open(log) as f:
+            text = f.read()
+    if done.returncode != 0:
+        raise SystemExit(f"bench: {library} under {method}, row '{row.name}' failed: {done.stdout}\n{text}")
+    check_totals(library, row, count, sink.totals)
+    found = re.search(r"^(\d+),,instructions" if method == "perf" else r"Collected : (\d+)", text, re.M)
+    return int(found.group(1))
+
+
+def instructions_per_message(method, library, row, quick=False):
+    n = 1_000_000 if method == "perf" else 50_000 if quick else 100_000
+    return (instructions_of_run(method, library, row, 2 * n) - instructions_of_run(method, library, row, n)) / n
+
+
+# ---- tables ----
+
+def median_of(runs, pick):
+    return statistics.median(pick(r) for r in runs)
+
+
+def summary(row, runs):
+    out = {"messages_per_s": median_of(runs, lambda r: r["rate"]),
+           "cpu_ns": median_of(runs, lambda r: r["cpu_ns"]),
+           "peak_mib": median_of(runs, lambda r: r["peak_rss_kib"] / 1024),
+           "runs": len(runs)}
+    if row.latency:
+        for p in ("p50", "p99", "p999"):
+            out[p + "_us"] = median_of(runs, lambda r: r["latency_us"][p])
+    return out
+
+
+def number(v):
+    if v is None:
+        return "-"
+    return f"{v:,.1f}" if v < 100 else f"{v:,.0f}"
+
+
+def ratio(a, b):
+    """How many times the second is the first, in two or three digits."""
+    if not a or not b:
+        return "-"
+    r = b / a
+    return f"x{r:.2f}" if r < 10 else f"x{r:.1f}"
+
+
+def print_table(title, columns, rows, results, libraries):
+    """`columns`: (heading, key, True if more is better). A ratio above 1 is in favour of rkafka."""
+    rows = [r for r in rows if r.name in results]
+    if not rows:
+        return
+    cells, both = [], len(libraries) == 2
+    for row in rows:
+        line = [row.name]
+        for _, key, more in columns:
+            values = [results[row.name].get(lib, {}).get(key) for lib in libraries]
+            line += [number(v) for v in values]
+            if both:
+                line.append(ratio(*(reversed(values) if more else values)))
+        cells.append(line)
+    heads = [{"ours": "rkafka", "peer": "librdkafka"}[lib] for lib in libraries] + (["ratio"] if both else [])
+    header = [""] + heads * len(columns)
+    widths = [max(len(line[i]) for line in [header] + cells) for i in range(len(header))]
+    group = len(heads)
+    top = " " * widths[0]
+    for i, (heading, _, _) in enumerate(columns):
+        span = widths[1 + i * group:1 + (i + 1) * group]
+        top += "   " + heading.center(sum(span) + group - 1)
+
+    def text(line):
+        out = line[0].ljust(widths[0])
+        for i in range(1, len(line)):
+            out += ("   " if (i - 1) % group == 0 else " ") + line[i].rjust(widths[i])
+        return out.rstrip()
+
+    print(f"\n{title}\n{top.rstrip()}\n{text(header)}")
+    for line in cells:
+        print(text(line))
+
+
+# ---- commands ----
+
+def measure(rows, libraries, reps, scale):
+    results = {row.name: {} for row in rows}
+    names = {}
+    for row in rows:
+        runs = {lib: [] for lib in libraries}
+        for rep in range(reps):
+            for lib in libraries if rep % 2 == 0 else reversed(libraries):
+                count = row.count if row.latency else max(row.count // scale, 1)
+                runs[lib].append(run_once(lib, row, count))
+        for lib in libraries:
+            results[row.name][lib] = summary(row, runs[lib])
+            names[lib] = runs[lib][0]["library"]
+        print(".", end="", flush=True, file=sys.stderr)
+    return results, names
+
+
+def check(rows, update):
+    method = instruction_counter() or sys.exit("bench-check: neither perf nor valgrind can count instructions here")
+    now = {}
+    for row in rows:
+        if row.main:
+            now[row.name] = round(instructions_per_message(method, "ours", row), 1)
+    try:
+        with open(BASELINE) as f:
+            baseline = json.load(f)
+    except FileNotFoundError:
+        baseline = {}
+    if update:
+        baseline[method] = {**baseline.get(method, {}), **now}
+        with open(BASELINE, "w") as f:
+            json.dump(baseline, f, indent=2)
+            f.write("\n")
+    before = baseline.get(method)
+    if not before:
+        sys.exit(f"bench-check: {BASELINE} has no figures by {method}; write them with --update-baseline")
+    failed = False
+    for name, value in now.items():
+        old = before.get(name)
+        rise = value / old - 1 if old else 0
+        bad = old is None or rise > ALLOWED_RISE
+        failed |= bad
+        print(f"{'FAIL' if bad else 'ok  '} {name:<24} {value:8.1f} instructions per message by {method}, "
+              f"baseline {old}, {rise:+.1%}")
+    sys.exit(1 if failed else 0)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--quick", action="store_true", help="fewer rows, one run each, about a minute")
+    p.add_argument("--rows", default="", help="only rows whose name matches this regular expression")
+    p.add_argument("--reps", type=int, help="runs per row and library (3)")
+    p.add_argument("--only", choices=LIBRARIES, help="measure one library only")
+    p.add_argument("--no-instructions", action="store_true", help="leave out the slow counting of instructions")
+    p.add_argument("--no-build", action="store_true", help="the programs are built already")
+    p.add_argument("--check", action="store_true", help="compare the main rows' instructions with the baseline")
+    p.add_argument("--update-baseline", action="store_true", help="with --check: write what is measured first")
+    p.add_argument("--json", default=os.path.join(ROOT, "build", "bench.json"), help="where the figures go")
+    a = p.parse_args()
+
+    libraries = (a.only,) if a.only else LIBRARIES
+    if not a.no_build:
+        target = "bench-peer" if a.only == "peer" else "bench-programs"
+        subprocess.run(["make", "-s", "-C", ROOT, "-f", "benches/bench.mk", target], check=True)
+    rows = [r for r in all_rows() if re.search(a.rows, r.name) and (r.quick or not a.quick or a.rows)]
+    if not rows:
+        sys.exit("bench: no row matches")
+    if a.check:
+        check(rows, a.update_baseline)
+
+    reps = a.reps or (1 if a.quick else 3)
+    results, names = measure(rows, libraries, reps, 2 if a.quick else 1)
+    method = None if a.no_instructions else instruction_counter()
+    if method:
+        for row in rows:
+            if row.main:
+                for lib in libraries:
+                    results[row.name][lib]["instructions"] = instructions_per_message(method, lib, row, a.quick)
+                    print("+", end="", flush=True, file=sys.stderr)
+    print(file=sys.stderr)
+
+    print(f"{' and '.join(names[lib] for lib in libraries)}; acks=all, linger 5 ms, one producing thread, "
+          f"8 partitions unless said otherwise; median of {reps}")
+    print(f"instructions counted by {method or 'nothing: no perf, no valgrind'}; a ratio above 1 favours rkafka")
+    columns = [("messages/s", "messages_per_s", True), ("CPU ns/message", "cpu_ns", False),
+               ("instructions/message", "instructions", False), ("peak MiB", "peak_mib", False)]
+    print_table("Throughput", columns, [r for r in rows if not r.latency], results, libraries)
+    columns = [("p50 us", "p50_us", False), ("p99 us", "p99_us", False), ("p99.9 us", "p999_us", False),
+               ("CPU ns/message", "cpu_ns", False)]
+    print_table("Latency, produce to delivery report", columns, [r for r in rows if r.latency], results, libraries)
+
+    os.makedirs(os.path.dirname(a.json), exist_ok=True)
+    with open(a.json, "w") as f:
+        json.dump({"libraries": names, "runs": reps, "instructions_by": method, "rows": results}, f, indent=1)
+    print(f"\nfigures in {os.path.relpath(a.json)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+/* The client under test, as producer_bench.c wants it: librdkafka. */
+#include <librdkafka/rdkafka.h>
+
+enum { ERR_QUEUE_FULL = RD_KAFKA_RESP_ERR__QUEUE_FULL };
+
+typedef struct {
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *rkt;
+    const char *topic;
+} client_t;
+
+typedef struct {
+    const void *payload, *key;
+    size_t len, key_len;
+    int32_t partition;
+    int headers, by_name;
+    void *opaque;
+} message_t;
+
+static const char *client_error(int err) {
+    return rd_kafka_err2str((rd_kafka_resp_err_t)err);
+}
+
+static void shim_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
+    (void)rk;
+    (void)opaque;
+    delivered(m->err, m->_private);
+}
+
+static void client_open(client_t *c, char **setting, int settings, const char *topic, int batch_reports) {
+    char why[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    if (batch_reports)
+        fail("--dr batch", "not in librdkafka");
+    for (int i = 0; i < settings; i++) {
+        char *eq = strchr(setting[i], '=');
+        *eq = 0;
+        if (rd_kafka_conf_set(conf, setting[i], eq + 1, why, sizeof why) != RD_KAFKA_CONF_OK)
+            fail("setting", why);
+    }
+    rd_kafka_conf_set_dr_msg_cb(conf, shim_report);
+    c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    if (!c->rk)
+        fail("new", why);
+    c->topic = topic;
+    c->rkt = rd_kafka_topic_new(c->rk, topic, NULL);
+    if (!c->rkt)
+        fail("topic", client_error(rd_kafka_last_error()));
+}
+
+/* Connects and learns the topic, so that the run measures neither. */
+static void client_wait_topic(client_t *c, const char *topic) {
+    const struct rd_kafka_metadata *md;
+    (void)topic;
+    int err = rd_kafka_metadata(c->rk, 0, c->rkt, &md, 30000);
+    if (err)
+        fail("metadata", client_error(err));
+    rd_kafka_metadata_destroy(md);
+}
+
+static inline int client_produce(client_t *c, const message_t *m) {
+    if (m->headers) {
+        rd_kafka_headers_t *h = rd_kafka_headers_new((size_t)m->headers);
+        for (int i = 0; i < m->headers; i++)
+            rd_kafka_header_add(h, "header-name", 11, "value-of-header", 15);
+        int err = rd_kafka_producev(c->rk, RD_KAFKA_V_TOPIC(c->topic), RD_KAFKA_V_PARTITION(m->partition),
+                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                    RD_KAFKA_V_VALUE((void *)m->payload, m->len), RD_KAFKA_V_KEY(m->key, m->key_len),
+                                    RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(m->opaque), RD_KAFKA_V_END);
+        if (err)
+            rd_kafka_headers_destroy(h);
+        return err;
+    }
+    if (m->by_name)
+        return rd_kafka_producev(c->rk, RD_KAFKA_V_TOPIC(c->topic), RD_KAFKA_V_PARTITION(m->partition),
+                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                 RD_KAFKA_V_VALUE((void *)m->payload, m->len), RD_KAFKA_V_KEY(m->key, m->key_len),
+                                 RD_KAFKA_V_OPAQUE(m->opaque), RD_KAFKA_V_END);
+    if (rd_kafka_produce(c->rkt, m->partition, RD_KAFKA_MSG_F_COPY, (void *)m->payload, m->len, m->key, m->key_len,
+                         m->opaque) == 0)
+        return 0;
+    return rd_kafka_last_error();
+}
+
+static inline int client_poll(client_t *c, int timeout_ms) {
+    return rd_kafka_poll(c->rk, timeout_ms);
+}
+
+static int client_flush(client_t *c, int timeout_ms) {
+    return rd_kafka_flush(c->rk, timeout_ms);
+}
+
+static void client_close(client_t *c) {
+    rd_kafka_topic_destroy(c->rkt);
+    rd_kafka_destroy(c->rk);
+}
+
+static void client_version(char *out, size_t size) {
+    snprintf(out, size, "librdkafka %s", rd_kafka_version_str());
+}
