@@ -22,6 +22,8 @@ pub struct BatchLimits {
 /// What an append changed that others may have to be told.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Change {
+    /// The record was taken; if not, it would have had to open a batch and was not to (`may_open`).
+    pub appended: bool,
     /// A batch was opened: its linger starts now.
     pub opened: bool,
     /// A batch is full and ready to be sent.
@@ -69,7 +71,8 @@ impl<O: BatchOwner> PartitionQueue<O> {
     }
 
     /// Appends under the lock: makes room first, by a new chunk or a new batch. `may_exceed` ignores the memory limit,
-    /// for records that were accepted before. `still` is asked under the lock; if it says no, nothing is done and `None`
+    /// for records that were accepted before. Unless `may_open`, the record is left alone where it would open a batch (the
+    /// caller may want another partition then). `still` is asked under the lock; if it says no, nothing is done and `None`
     /// returned.
     pub fn append_locked(
         &self,
@@ -77,6 +80,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
         rec: &RecordRef<'_>,
         limits: BatchLimits,
         may_exceed: bool,
+        may_open: bool,
         still: impl FnOnce() -> bool,
     ) -> Result<Option<Change>, NoMemory> {
         let mut inner = self.inner.lock();
@@ -86,7 +90,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
         let fixed = rec.fixed_len();
         // Another thread may have made room while this one waited for the lock.
         if self.append(rec, fixed) == Append::Done {
-            return Ok(Some(Change::default()));
+            return Ok(Some(Change { appended: true, ..Change::default() }));
         }
         let mut change = Change::default();
         let filled = self.retire_open_chunk(&mut inner);
@@ -96,6 +100,10 @@ impl<O: BatchOwner> PartitionQueue<O> {
                 change.closed = inner.close_batch();
             }
         }
+        if inner.open_batch.is_none() && !may_open {
+            return Ok(Some(change));
+        }
+        change.appended = true;
         if filled && inner.class + 1 < CLASSES.len() {
             inner.class += 1;
         }

@@ -1,0 +1,256 @@
+//! The produce path: from the application's call to a record in an open chunk. No lock, allocation, reference count or
+//! system call per message; those are in `produce_slow`, once per chunk.
+
+use super::headers::Headers;
+use super::shared::Shared;
+use super::topic::{Partition, Topic, TopicState, KNOWN, STICKY_SLOTS};
+use crate::accumulator::budget::thread_hint;
+use crate::accumulator::chunk::Append;
+use crate::accumulator::record::{RecordRef, NO_HEADERS};
+use crate::error::RespErr;
+use crate::partitioner::{self, sticky, PartitionerKind};
+use crate::sys::clock;
+use std::ffi::CStr;
+use std::sync::atomic::Ordering::*;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The partition is to be chosen by the partitioner.
+pub const PARTITION_UA: i32 = -1;
+
+/// A message to produce. Everything borrowed is copied before the call returns.
+pub struct Message<'a> {
+    /// The partition, or [`PARTITION_UA`].
+    pub partition: i32,
+    pub payload: Option<&'a [u8]>,
+    pub key: Option<&'a [u8]>,
+    pub headers: Option<&'a Headers>,
+    /// CreateTime in milliseconds since the epoch; 0 is now.
+    pub timestamp_ms: i64,
+    pub opaque: usize,
+    /// Wait while the queue is full instead of failing.
+    pub block: bool,
+}
+
+/// What a partitioner callback is given.
+pub struct PartitionerArgs<'a> {
+    pub topic: &'a CStr,
+    pub key: Option<&'a [u8]>,
+    pub partition_cnt: i32,
+    pub msg_opaque: usize,
+    /// Whether a partition has a leader.
+    pub available: &'a dyn Fn(i32) -> bool,
+}
+
+pub type PartitionerFn = Box<dyn Fn(&PartitionerArgs<'_>) -> i32 + Send + Sync>;
+
+impl Shared {
+    /// Accepts the message, or tells why not; an accepted message gets exactly one report.
+    #[inline]
+    pub fn produce(self: &Arc<Self>, topic: &Topic, m: &Message<'_>) -> Result<(), RespErr> {
+        let refusal = self.refuse.load(Relaxed);
+        if refusal != 0 {
+            return Err(RespErr(refusal));
+        }
+        let now_us = clock::coarse_us();
+        let rec = RecordRef {
+            key: m.key,
+            value: m.payload,
+            headers: m.headers.map_or(NO_HEADERS, Headers::wire),
+            timestamp_ms: if m.timestamp_ms != 0 { m.timestamp_ms } else { (now_us / 1000) as i64 },
+            now_us,
+            opaque: m.opaque,
+            aux: m.partition as u32,
+        };
+        let fixed = rec.fixed_len();
+        if fixed > self.max_record {
+            return Err(RespErr::ERR_MSG_SIZE_TOO_LARGE);
+        }
+        let hint = thread_hint();
+        if !self.home.budget.take(hint) && !(m.block && self.wait_for_credit(hint)) {
+            return Err(RespErr::ERR__QUEUE_FULL);
+        }
+        let t = &*topic.state;
+        if let Some(p) = self.fast_partition(t, &rec, m.partition, hint) {
+            if p.queue.append(&rec, fixed) == Append::Done {
+                return Ok(());
+            }
+        }
+        self.produce_slow(t, m, rec, hint)
+    }
+
+    /// The partition, where choosing it takes no more than arithmetic.
+    #[inline(always)]
+    fn fast_partition<'t>(
+        &self,
+        t: &'t TopicState,
+        rec: &RecordRef<'_>,
+        asked: i32,
+        hint: usize,
+    ) -> Option<&'t Arc<Partition>> {
+        if t.state.load(Acquire) != KNOWN || self.slow_partitioner {
+            return None;
+        }
+        let n = t.partition_count();
+        let i = if asked >= 0 {
+            asked
+        } else if t.info.conf.partitioner.is_keyless_random(rec.key) {
+            t.sticky[hint % STICKY_SLOTS].load(Relaxed)
+        } else {
+            partitioner::partition_for_key(t.info.conf.partitioner, rec.key, n)
+        };
+        if i >= n {
+            return None;
+        }
+        t.partition(i)
+    }
+
+    #[cold]
+    fn wait_for_credit(&self, hint: usize) -> bool {
+        loop {
+            let mut got = false;
+            self.home.budget.wait(Instant::now() + Duration::from_millis(100), || {
+                got = self.home.budget.take(hint);
+                got
+            });
+            if got || self.home.budget.take(hint) {
+                return true;
+            }
+            if self.refuse.load(Relaxed) != 0 {
+                return false;
+            }
+        }
+    }
+
+    /// The credit is taken; the record goes where it belongs, under that partition's lock.
+    #[cold]
+    #[inline(never)]
+    fn produce_slow(
+        self: &Arc<Self>,
+        t: &TopicState,
+        m: &Message<'_>,
+        rec: RecordRef<'_>,
+        hint: usize,
+    ) -> Result<(), RespErr> {
+        loop {
+            match self.place(t, &rec, m.partition, hint, false) {
+                Ok(()) => return Ok(()),
+                Err(RespErr::ERR__QUEUE_FULL) if m.block && self.refuse.load(Relaxed) == 0 => {
+                    self.home.budget.wait(Instant::now() + Duration::from_millis(20), || false);
+                }
+                Err(e) => {
+                    self.home.budget.give(1);
+                    return Err(e);
+                }
+            }
+        }
+    }
+
+    /// Puts an accepted record into its partition's queue, or into the topic's waiting queue while the partitions are
+    /// not known. `moving` is for records that come from that waiting queue: they pass its memory limit and its gate.
+    pub(super) fn place(
+        self: &Arc<Self>,
+        t: &TopicState,
+        rec: &RecordRef<'_>,
+        asked: i32,
+        hint: usize,
+        moving: bool,
+    ) -> Result<(), RespErr> {
+        let full = |_| RespErr::ERR__QUEUE_FULL;
+        loop {
+            if !moving && t.state.load(Acquire) != KNOWN {
+                // The gate: under the lock of the waiting queue the state cannot change to KNOWN.
+                let gate = || t.state.load(Acquire) != KNOWN;
+                let p = &t.unassigned;
+                if let Some(change) = p.queue.append_locked(p, rec, self.limits, false, true, gate).map_err(full)? {
+                    self.look(p, change.opened || change.closed);
+                    return Ok(());
+                }
+                continue;
+            }
+            let n = t.partition_count();
+            if n <= 0 {
+                return Err(RespErr::ERR__UNKNOWN_TOPIC);
+            }
+            let (i, keyless) = self.choose(t, rec, asked, n, hint)?;
+            let p = t.partition(i).ok_or(RespErr::ERR__UNKNOWN_PARTITION)?;
+            // A keyless record does not open a batch on the partition where the last one just ended: it moves on.
+            let Some(change) =
+                p.queue.append_locked(p, rec, self.limits, moving, !keyless, || true).map_err(full)?
+            else {
+                continue;
+            };
+            self.look(p, change.opened || change.closed);
+            if change.appended {
+                return Ok(());
+            }
+            let next = self.rotate(t, i, hint);
+            let p = t.partition(next).ok_or(RespErr::ERR__UNKNOWN_PARTITION)?;
+            if let Some(change) = p.queue.append_locked(p, rec, self.limits, moving, true, || true).map_err(full)? {
+                self.look(p, change.opened || change.closed);
+                return Ok(());
+            }
+        }
+    }
+
+    /// The partition by request, callback, key or stickiness; and whether it is free to change.
+    fn choose(
+        &self,
+        t: &TopicState,
+        rec: &RecordRef<'_>,
+        asked: i32,
+        n: i32,
+        hint: usize,
+    ) -> Result<(i32, bool), RespErr> {
+        if asked >= 0 {
+            return if asked < n { Ok((asked, false)) } else { Err(RespErr::ERR__UNKNOWN_PARTITION) };
+        }
+        let kind = t.info.conf.partitioner;
+        let i = if let Some(callback) = &self.hooks.partitioner {
+            let available = t.available.read().clone();
+            callback(&PartitionerArgs {
+                topic: &t.info.cname,
+                key: rec.key,
+                partition_cnt: n,
+                msg_opaque: rec.opaque,
+                available: &|i| available.contains(&i),
+            })
+        } else if kind == PartitionerKind::RoundRobin {
+            (t.round_robin.fetch_add(1, Relaxed) % n as u32) as i32
+        } else if kind.is_keyless_random(rec.key) {
+            if self.settings.sticky_partitioning_linger_ms == 0 {
+                self.rotate(t, -1, hint)
+            } else {
+                let i = t.sticky[hint % STICKY_SLOTS].load(Relaxed);
+                return Ok(if i < n { (i, true) } else { (self.rotate(t, i, hint), true) });
+            }
+        } else {
+            partitioner::partition_for_key(kind, rec.key, n)
+        };
+        if (0..n).contains(&i) {
+            Ok((i, false))
+        } else {
+            Err(RespErr::ERR__UNKNOWN_PARTITION)
+        }
+    }
+
+    /// Moves this thread's sticky partition on: to a random one that has a leader, away from those with a backlog
+    /// (KIP-480, KIP-794).
+    fn rotate(&self, t: &TopicState, previous: i32, hint: usize) -> i32 {
+        let available = t.available.read().clone();
+        let mut rng = rand::rng();
+        let next = if available.is_empty() {
+            let all: Vec<i32> = (0..t.partition_count()).collect();
+            sticky::choose(&all, None, previous, &mut rng)
+        } else if self.settings.partitioner_adaptive {
+            let load = |i: &i32| t.partition(*i).map_or(0, |p| p.backlog.load(Relaxed));
+            let loads: Vec<u32> = available.iter().map(load).collect();
+            let uneven = loads.iter().any(|&l| l != loads[0]);
+            sticky::choose(&available, uneven.then_some(&loads[..]), previous, &mut rng)
+        } else {
+            sticky::choose(&available, None, previous, &mut rng)
+        };
+        t.sticky[hint % STICKY_SLOTS].store(next, Relaxed);
+        next
+    }
+}

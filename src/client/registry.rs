@@ -1,0 +1,78 @@
+//! Topics by name. Look-ups take no lock: buckets are chains that only grow, and live as long as the client.
+
+use super::topic::Topic;
+use std::sync::OnceLock;
+
+const BUCKETS: usize = 1024;
+
+struct Node {
+    hash: u64,
+    topic: Topic,
+    next: OnceLock<Box<Node>>,
+}
+
+pub struct Registry {
+    buckets: Box<[OnceLock<Box<Node>>]>,
+}
+
+/// Hash of a topic name: eight bytes a step; names are the application's own, so it need not withstand an attacker.
+#[inline(always)]
+fn hash(name: &[u8]) -> u64 {
+    const K: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut h = name.len() as u64;
+    let mut chunks = name.chunks_exact(8);
+    for c in &mut chunks {
+        h = (h ^ u64::from_le_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]])).wrapping_mul(K);
+        h ^= h >> 32;
+    }
+    let mut last = 0u64;
+    for &b in chunks.remainder() {
+        last = last << 8 | b as u64;
+    }
+    h = (h ^ last).wrapping_mul(K);
+    h ^ (h >> 32)
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Registry { buckets: (0..BUCKETS).map(|_| OnceLock::new()).collect() }
+    }
+}
+
+impl Registry {
+    #[inline(always)]
+    pub fn get(&self, name: &[u8]) -> Option<&Topic> {
+        let h = hash(name);
+        let mut slot = &self.buckets[h as usize % BUCKETS];
+        while let Some(node) = slot.get() {
+            if node.hash == h && node.topic.state.info.name.as_bytes() == name {
+                return Some(&node.topic);
+            }
+            slot = &node.next;
+        }
+        None
+    }
+
+    /// The topic of that name, made by `make` if it is new; tells whether it was.
+    pub fn get_or_insert(&self, name: &str, make: impl Fn() -> Topic) -> (&Topic, bool) {
+        let h = hash(name.as_bytes());
+        let mut slot = &self.buckets[h as usize % BUCKETS];
+        let mut made = false;
+        loop {
+            let node = slot.get_or_init(|| {
+                made = true;
+                Box::new(Node { hash: h, topic: make(), next: OnceLock::new() })
+            });
+            if node.hash == h && node.topic.state.info.name == name {
+                return (&node.topic, made);
+            }
+            slot = &node.next;
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Topic> {
+        self.buckets.iter().flat_map(|bucket| {
+            std::iter::successors(bucket.get(), |n| n.next.get()).map(|n| &n.topic)
+        })
+    }
+}

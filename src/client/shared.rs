@@ -1,0 +1,200 @@
+//! What all threads of a client share.
+
+use super::broker::BrokerHandle;
+use super::delivery::{Delivery, Verdict};
+use super::events::{Event, EventQueue};
+use super::log::Logger;
+use super::main_thread::MainOp;
+use super::produce::PartitionerFn;
+use super::registry::Registry;
+use super::stats::ClientCounters;
+use super::topic::{Partition, Topic, TopicInfo, TopicState, NO_LEADER};
+use crate::accumulator::batch::{Batch, Home};
+use crate::accumulator::budget::Budget;
+use crate::accumulator::partition::BatchLimits;
+use crate::accumulator::pool::Pool;
+use crate::conf::{PartitionerKindConf, Settings, TopicSettings};
+use crate::error::RespErr;
+use crossbeam_channel::Sender;
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::*};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A log callback: level, facility, text.
+pub type LogFn = Box<dyn Fn(i32, &str, &str) + Send + Sync>;
+
+/// What the embedding layer wants to hear, and what must run outside poll.
+#[derive(Default)]
+pub struct Hooks {
+    /// Chooses partitions instead of the configured partitioner. Runs on producing threads and on the main thread.
+    pub partitioner: Option<PartitionerFn>,
+    /// Takes log lines at once, from any thread. Without it they go to stderr, or to the event queue (`log.queue`).
+    pub log: Option<LogFn>,
+    /// Delivery events are wanted; without, reports are dropped as they arrive.
+    pub want_delivery: bool,
+    pub want_errors: bool,
+    pub want_stats: bool,
+    pub want_throttle: bool,
+}
+
+pub struct Shared {
+    pub name: CString,
+    pub settings: Settings,
+    pub topic_settings: TopicSettings,
+    pub hooks: Hooks,
+    pub home: Arc<Home>,
+    pub limits: BatchLimits,
+    /// Longest record accepted, without its frame.
+    pub max_record: usize,
+    /// The partition of a record cannot be had by arithmetic alone.
+    pub slow_partitioner: bool,
+    /// The error that produce answers with, or 0.
+    pub refuse: AtomicI32,
+    /// Flushes under way: linger is not waited for.
+    pub flushing: AtomicU32,
+    pub closing: AtomicBool,
+    pub events: EventQueue,
+    pub log: Logger,
+    pub topics: Registry,
+    /// Broker threads by id; bootstrap brokers have negative ids.
+    pub brokers: RwLock<HashMap<i32, Arc<BrokerHandle>>>,
+    pub main: Sender<MainOp>,
+    pub fatal: Mutex<Option<(RespErr, String)>>,
+    pub counters: ClientCounters,
+    pub started: Instant,
+}
+
+impl Shared {
+    pub fn new(
+        name: CString,
+        settings: Settings,
+        topic_settings: TopicSettings,
+        hooks: Hooks,
+        log: Logger,
+        main: Sender<MainOp>,
+    ) -> Shared {
+        let budget =
+            Budget::new(settings.queue_buffering_max_messages as u64, settings.queue_buffering_max_kbytes as u64 * 1024);
+        let limits = BatchLimits {
+            bytes: (settings.batch_size as usize).min(settings.message_max_bytes as usize),
+            messages: settings.batch_num_messages as u32,
+        };
+        let slow_partitioner = hooks.partitioner.is_some()
+            || topic_settings.partitioner.is_round_robin()
+            || settings.sticky_partitioning_linger_ms == 0;
+        Shared {
+            name,
+            max_record: settings.message_max_bytes as usize,
+            slow_partitioner,
+            settings,
+            topic_settings,
+            hooks,
+            home: Arc::new(Home { pool: Pool::default(), budget }),
+            limits,
+            refuse: AtomicI32::new(0),
+            flushing: AtomicU32::new(0),
+            closing: AtomicBool::new(false),
+            events: EventQueue::default(),
+            log,
+            topics: Registry::default(),
+            brokers: RwLock::new(HashMap::new()),
+            main,
+            fatal: Mutex::new(None),
+            counters: ClientCounters::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// The topic of that name, made on first use; the main thread then asks for its metadata.
+    pub fn topic(self: &Arc<Self>, name: &str) -> Result<&Topic, RespErr> {
+        if let Some(t) = self.topics.get(name.as_bytes()) {
+            return Ok(t);
+        }
+        // Kafka's own rule for names; a broker would refuse the others with INVALID_TOPIC_EXCEPTION.
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.bytes().all(legal) {
+            return Err(RespErr::ERR__INVALID_ARG);
+        }
+        let cname = CString::new(name).map_err(|_| RespErr::ERR__INVALID_ARG)?;
+        let (topic, new) = self.topics.get_or_insert(name, || {
+            let conf = self.topic_settings.clone();
+            let info = TopicInfo { name: name.to_owned(), cname: cname.clone(), conf };
+            Topic { state: TopicState::new(self, info) }
+        });
+        if new {
+            let _ = self.main.send(MainOp::NewTopic(topic.clone()));
+        }
+        Ok(topic)
+    }
+
+    /// Asks whoever is responsible for the partition to look at it, unless that is under way already.
+    #[inline]
+    pub fn look(&self, p: &Arc<Partition>, needed: bool) {
+        if needed && !p.look.swap(true, AcqRel) {
+            self.send_look(p);
+        }
+    }
+
+    /// As `look`, whether or not it is under way: for handing a partition to another thread.
+    pub fn send_look(&self, p: &Arc<Partition>) {
+        let leader = p.leader.load(Acquire);
+        if leader != NO_LEADER {
+            if let Some(b) = self.brokers.read().get(&leader) {
+                b.look(p.clone());
+                return;
+            }
+        }
+        let _ = self.main.send(MainOp::Look(p.clone()));
+    }
+
+    /// Gives a batch its verdict: from here on it belongs to the application.
+    pub fn deliver(&self, batch: Batch<Partition>, verdict: Verdict) {
+        self.deliver_with(batch, verdict, Vec::new());
+    }
+
+    /// As `deliver`, with the fates of single records that differ (index, code).
+    pub fn deliver_with(&self, batch: Batch<Partition>, verdict: Verdict, own: Vec<(u32, RespErr)>) {
+        if verdict.err == RespErr::NO_ERROR {
+            let c = &batch.owner.counters;
+            c.tx_messages.fetch_add(batch.count as u64, Relaxed);
+            c.tx_bytes.fetch_add(batch.bytes as u64, Relaxed);
+            c.acked.fetch_add(batch.count as u64, Relaxed);
+            self.counters.tx_messages.fetch_add(batch.count as u64, Relaxed);
+            self.counters.tx_message_bytes.fetch_add(batch.bytes as u64, Relaxed);
+        }
+        let delivery = Delivery::new(batch, verdict, own);
+        let wanted = self.hooks.want_delivery
+            && !(self.settings.delivery_report_only_error && verdict.err == RespErr::NO_ERROR && delivery.clean());
+        if wanted {
+            self.events.push(Event::Delivery(delivery));
+        }
+    }
+
+    /// An error event, if anybody listens; else a log line.
+    pub fn error_event(&self, code: RespErr, text: String) {
+        if self.hooks.want_errors {
+            self.events.push(Event::Error { code, text, fatal: false });
+        } else {
+            self.log.emit(self, super::log::ERR, "ERROR", &text);
+        }
+    }
+
+    /// The client cannot go on: everything that is produced from now on is refused.
+    pub fn set_fatal(&self, code: RespErr, text: String) {
+        let mut fatal = self.fatal.lock();
+        if fatal.is_none() {
+            *fatal = Some((code, text.clone()));
+            self.refuse.store(RespErr::ERR__FATAL.0, Release);
+            self.events.push(Event::Error { code, text, fatal: true });
+        }
+    }
+
+    pub fn wake_brokers(&self) {
+        for b in self.brokers.read().values() {
+            b.nudge();
+        }
+    }
+}
