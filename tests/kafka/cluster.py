@@ -127,7 +127,7 @@ class Cluster:
     def tool_command(self, name, *args):
         """The command line of a tool. Only the first compiler: tools end before the second pays."""
         self.fetch()
-        cls = name if "." in name else f"org.apache.kafka.tools.{name}"
+        cls = name if name.startswith(("org.", "kafka.")) else f"org.apache.kafka.tools.{name}"
         java = self.java(cls, *args)
         return java[:1] + ["-Xmx256m", "-XX:TieredStopAtLevel=1"] + java[1:]
 
@@ -161,6 +161,9 @@ class Cluster:
         self.children[child.pid] = child
         with open(self.path(node, "pid"), "w") as f:
             f.write(str(child.pid))
+        # For an instant after exec the command line reads as empty.
+        while not self.pid(node) and child.poll() is None:
+            time.sleep(0.01)
 
     def wait_ready(self, node, count):
         end = time.monotonic() + START_TIMEOUT_S
