@@ -21,7 +21,7 @@ bench-check: bench-programs
 bench-programs: bench-peer $(BENCH_DIR)/ours
 bench-peer: $(BENCH_DIR)/sink $(BENCH_DIR)/peer
 
-$(BENCH_DIR)/sink: benches/sink.c benches/crc32c.h
+$(BENCH_DIR)/sink: benches/sink.c benches/crc32c.h benches/wire.h
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_CFLAGS) benches/sink.c -o $@ -lpthread
 
