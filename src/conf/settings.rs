@@ -156,7 +156,7 @@ pub enum MetadataRecovery {
 pub struct Settings {
     // Who and where.
     pub client_id: String,
-    /// `host[:port]` as given, one per entry; empty when only a mock cluster is asked for.
+    /// `host:port`, one per entry, IPv6 addresses in brackets; empty when not set.
     pub bootstrap: Vec<String>,
     /// `client.software.name`, as the broker may see it (KIP-511).
     pub software_name: String,
@@ -190,12 +190,7 @@ pub struct Settings {
     pub connections_max_idle_ms: i64,
     pub reconnect_backoff_ms: i64,
     pub reconnect_backoff_max_ms: i64,
-    /// Ask for ApiVersions first. False speaks the versions of `broker_version_fallback`.
-    pub api_version_request: bool,
     pub api_version_request_timeout_ms: i64,
-    /// How long ApiVersions is not asked again after a broker refused it; 0: asked on each connection.
-    pub api_version_fallback_ms: i64,
-    pub broker_version_fallback: String,
 
     // Metadata.
     pub metadata_recovery: MetadataRecovery,
@@ -212,7 +207,7 @@ pub struct Settings {
 
     // Logs, events, statistics.
     pub debug: DebugContexts,
-    /// syslog level: 0 emergency to 7 debug.
+    /// syslog level: 0 emergency to 7 debug, which `debug` implies.
     pub log_level: i32,
     /// Logs wait in the event queue for poll instead of going out at once.
     pub log_queue: bool,
@@ -220,8 +215,6 @@ pub struct Settings {
     pub log_connection_close: bool,
     /// 0: off.
     pub statistics_interval_ms: i64,
-    /// A bit per kind of event, as given.
-    pub enabled_events: i32,
 
     // Producing.
     /// `queue.buffering.max.messages`; [`usize::MAX`] when the property is 0 (no limit).
@@ -231,7 +224,7 @@ pub struct Settings {
     /// Microseconds: `linger.ms` takes fractions.
     pub linger_us: i64,
     pub batch_num_messages: usize,
-    /// Bytes.
+    /// Bytes; never more than `message_max_bytes`.
     pub batch_size: usize,
     pub retries: u32,
     pub retry_backoff_ms: i64,
