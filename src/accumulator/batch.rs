@@ -47,7 +47,9 @@ pub struct Body<O: BatchOwner> {
     pub opened: Instant,
     /// Microseconds since the epoch at opening, on the clock of the entries.
     pub opened_us: u64,
-    /// Times it was written to a socket.
+    /// Retries that count against `retries`.
+    pub retries: u32,
+    /// Times it was taken to be sent; the backoff grows with it.
     pub attempts: u32,
     /// It was written, whole or in part, to a broker that may have taken it.
     pub possibly_persisted: bool,
@@ -80,7 +82,7 @@ impl<O: BatchOwner> std::ops::DerefMut for Batch<O> {
 }
 
 impl<O: BatchOwner> Batch<O> {
-    pub(super) fn new(home: Arc<Home>, owner: Arc<O>, number: u64, base_timestamp: i64, opened_us: u64) -> Self {
+    pub(super) fn new(home: Arc<Home>, owner: Arc<O>, number: u64, base_timestamp: i64, opened: Instant, opened_us: u64) -> Self {
         Batch {
             body: Some(Box::new(Body {
                 home,
@@ -90,8 +92,9 @@ impl<O: BatchOwner> Batch<O> {
                 count: 0,
                 bytes: 0,
                 base_timestamp,
-                opened: Instant::now(),
+                opened,
                 opened_us,
+                retries: 0,
                 attempts: 0,
                 possibly_persisted: false,
                 not_before: None,

@@ -9,6 +9,7 @@ use crate::sys::clock;
 use crate::sync::{AtomicPtr, Mutex, Ordering::*};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// When a batch is full.
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +71,8 @@ impl<O: BatchOwner> PartitionQueue<O> {
         }
     }
 
-    /// Appends under the lock: makes room first, by a new chunk or a new batch. `may_exceed` ignores the memory limit,
-    /// for records that were accepted before. Unless `may_open`, the record is left alone where it would open a batch (the
+    /// Appends under the lock: makes room first, by a new chunk or a new batch. `moved` is for records that
+    /// were accepted before, at that time: they pass the memory limit, and their batch counts as opened then. Unless `may_open`, the record is left alone where it would open a batch (the
     /// caller may want another partition then). `still` is asked under the lock; if it says no, nothing is done and `None`
     /// returned.
     pub fn append_locked(
@@ -79,7 +80,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
         owner: &Arc<O>,
         rec: &RecordRef<'_>,
         limits: BatchLimits,
-        may_exceed: bool,
+        moved: Option<Instant>,
         may_open: bool,
         still: impl FnOnce() -> bool,
     ) -> Result<Option<Change>, NoMemory> {
@@ -108,14 +109,15 @@ impl<O: BatchOwner> PartitionQueue<O> {
             inner.class += 1;
         }
         let (used, records) = inner.open_batch.as_ref().map_or((0, 0), |b| (b.bytes, b.count));
-        let (chunk, charged) = self.chunk_for(max_len + ENTRY, inner.class, may_exceed).ok_or(NoMemory)?;
-        let now_us = clock::precise_us();
+        let (chunk, charged) = self.chunk_for(max_len + ENTRY, inner.class, moved.is_some()).ok_or(NoMemory)?;
+        let now_us = if moved.is_some() { rec.now_us } else { clock::precise_us() };
         let number = inner.next_number;
         let batch = match &mut inner.open_batch {
             Some(b) => b,
             none => {
                 change.opened = true;
-                none.insert(Batch::new(self.home.clone(), owner.clone(), number, rec.timestamp_ms, now_us))
+                let opened = moved.unwrap_or_else(Instant::now);
+                none.insert(Batch::new(self.home.clone(), owner.clone(), number, rec.timestamp_ms, opened, now_us))
             }
         };
         let opening = Opening {
@@ -234,12 +236,12 @@ impl<O: BatchOwner> Inner<O> {
     }
 
     /// When the open batch was opened.
-    pub fn open_since(&self) -> Option<std::time::Instant> {
+    pub fn open_since(&self) -> Option<Instant> {
         self.open_batch.as_ref().map(|b| b.opened)
     }
 
     /// When the oldest record here was accepted.
-    pub fn oldest(&self) -> Option<std::time::Instant> {
+    pub fn oldest(&self) -> Option<Instant> {
         self.ready.front().map(|b| b.opened).or(self.open_since())
     }
 

@@ -28,7 +28,7 @@ fn rec<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>, ts: i64, opaque: usiz
 }
 
 fn produce(q: &PartitionQueue<Owner>, o: &Arc<Owner>, r: &RecordRef<'_>, limits: BatchLimits) -> bool {
-    q.append(r, r.fixed_len()) == Append::Done || q.append_locked(o, r, limits, false, true, || true).is_ok()
+    q.append(r, r.fixed_len()) == Append::Done || q.append_locked(o, r, limits, None, true, || true).is_ok()
 }
 
 const LIMITS: BatchLimits = BatchLimits { bytes: 1_000_000, messages: 10_000 };

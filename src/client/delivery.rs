@@ -69,6 +69,11 @@ impl Delivery {
         self.verdict.err
     }
 
+    /// Every record of it succeeded.
+    pub(super) fn clean(&self) -> bool {
+        self.verdict.err == RespErr::NO_ERROR && self.own.iter().all(|(_, e)| *e == RespErr::NO_ERROR)
+    }
+
     /// Number of reports.
     pub fn count(&self) -> usize {
         self.batch.count as usize

@@ -31,6 +31,8 @@ pub struct EventQueue {
     events: Mutex<VecDeque<Event>>,
     /// Length, to look at without the lock.
     len: AtomicUsize,
+    /// Those that are not deliveries.
+    others: AtomicUsize,
     arrived: Condvar,
     /// Made when somebody asks for the descriptor.
     descriptor: OnceLock<Wake>,
@@ -39,6 +41,9 @@ pub struct EventQueue {
 impl EventQueue {
     pub fn push(&self, event: Event) {
         let mut q = self.events.lock();
+        if !matches!(event, Event::Delivery(_)) {
+            self.others.fetch_add(1, Relaxed);
+        }
         q.push_back(event);
         self.len.store(q.len(), Release);
         // Under the lock, so that it cannot come after the drain of a thread that has emptied the queue.
@@ -67,6 +72,9 @@ impl EventQueue {
             }
         }
         let event = q.pop_front();
+        if matches!(&event, Some(e) if !matches!(e, Event::Delivery(_))) {
+            self.others.fetch_sub(1, Relaxed);
+        }
         self.len.store(q.len(), Release);
         if q.is_empty() {
             if let Some(wake) = self.descriptor.get() {
@@ -78,6 +86,11 @@ impl EventQueue {
 
     pub fn len(&self) -> usize {
         self.len.load(Acquire)
+    }
+
+    /// Events that wait and are not deliveries.
+    pub fn others(&self) -> usize {
+        self.others.load(Relaxed)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -133,7 +133,7 @@ impl Shared {
         hint: usize,
     ) -> Result<(), RespErr> {
         loop {
-            match self.place(t, &rec, m.partition, hint, false) {
+            match self.place(t, &rec, m.partition, hint, None) {
                 Ok(()) => return Ok(()),
                 Err(RespErr::ERR__QUEUE_FULL) if m.block && self.refuse.load(Relaxed) == 0 => {
                     self.home.budget.wait(Instant::now() + Duration::from_millis(20), || false);
@@ -147,22 +147,23 @@ impl Shared {
     }
 
     /// Puts an accepted record into its partition's queue, or into the topic's waiting queue while the partitions are
-    /// not known. `moving` is for records that come from that waiting queue: they pass its memory limit and its gate.
+    /// not known. `moved` is for records that come from that waiting queue, accepted then: they pass the memory limit and
+    /// the gate.
     pub(super) fn place(
         self: &Arc<Self>,
         t: &TopicState,
         rec: &RecordRef<'_>,
         asked: i32,
         hint: usize,
-        moving: bool,
+        moved: Option<Instant>,
     ) -> Result<(), RespErr> {
         let full = |_| RespErr::ERR__QUEUE_FULL;
         loop {
-            if !moving && t.state.load(Acquire) != KNOWN {
+            if moved.is_none() && t.state.load(Acquire) != KNOWN {
                 // The gate: under the lock of the waiting queue the state cannot change to KNOWN.
                 let gate = || t.state.load(Acquire) != KNOWN;
                 let p = &t.unassigned;
-                if let Some(change) = p.queue.append_locked(p, rec, self.limits, false, true, gate).map_err(full)? {
+                if let Some(change) = p.queue.append_locked(p, rec, self.limits, None, true, gate).map_err(full)? {
                     self.look(p, change.opened || change.closed);
                     return Ok(());
                 }
@@ -176,7 +177,7 @@ impl Shared {
             let p = t.partition(i).ok_or(RespErr::ERR__UNKNOWN_PARTITION)?;
             // A keyless record does not open a batch on the partition where the last one just ended: it moves on.
             let Some(change) =
-                p.queue.append_locked(p, rec, self.limits, moving, !keyless, || true).map_err(full)?
+                p.queue.append_locked(p, rec, self.limits, moved, !keyless, || true).map_err(full)?
             else {
                 continue;
             };
@@ -186,7 +187,7 @@ impl Shared {
             }
             let next = self.rotate(t, i, hint);
             let p = t.partition(next).ok_or(RespErr::ERR__UNKNOWN_PARTITION)?;
-            if let Some(change) = p.queue.append_locked(p, rec, self.limits, moving, true, || true).map_err(full)? {
+            if let Some(change) = p.queue.append_locked(p, rec, self.limits, moved, true, || true).map_err(full)? {
                 self.look(p, change.opened || change.closed);
                 return Ok(());
             }
@@ -218,7 +219,7 @@ impl Shared {
         } else if kind == PartitionerKind::RoundRobin {
             (t.round_robin.fetch_add(1, Relaxed) % n as u32) as i32
         } else if kind.is_keyless_random(rec.key) {
-            if self.settings.sticky_partitioning_linger_ms == 0 {
+            if self.settings.sticky_linger_ms == 0 {
                 self.rotate(t, -1, hint)
             } else {
                 let i = t.sticky[hint % STICKY_SLOTS].load(Relaxed);

@@ -13,7 +13,8 @@ use crate::accumulator::batch::{Batch, Home};
 use crate::accumulator::budget::Budget;
 use crate::accumulator::partition::BatchLimits;
 use crate::accumulator::pool::Pool;
-use crate::conf::{PartitionerKindConf, Settings, TopicSettings};
+use crate::conf::{Settings, TopicSettings};
+use crate::partitioner::PartitionerKind;
 use crate::error::RespErr;
 use crossbeam_channel::Sender;
 use parking_lot::{Mutex, RwLock};
@@ -76,18 +77,18 @@ impl Shared {
         log: Logger,
         main: Sender<MainOp>,
     ) -> Shared {
-        let budget =
-            Budget::new(settings.queue_buffering_max_messages as u64, settings.queue_buffering_max_kbytes as u64 * 1024);
+        let messages = if settings.queue_max_messages == usize::MAX { 0 } else { settings.queue_max_messages as u64 };
+        let budget = Budget::new(messages, settings.queue_max_bytes as u64);
         let limits = BatchLimits {
-            bytes: (settings.batch_size as usize).min(settings.message_max_bytes as usize),
+            bytes: settings.batch_size.min(settings.message_max_bytes),
             messages: settings.batch_num_messages as u32,
         };
         let slow_partitioner = hooks.partitioner.is_some()
-            || topic_settings.partitioner.is_round_robin()
-            || settings.sticky_partitioning_linger_ms == 0;
+            || topic_settings.partitioner == PartitionerKind::RoundRobin
+            || settings.sticky_linger_ms == 0;
         Shared {
             name,
-            max_record: settings.message_max_bytes as usize,
+            max_record: settings.message_max_bytes,
             slow_partitioner,
             settings,
             topic_settings,
@@ -121,7 +122,7 @@ impl Shared {
         let cname = CString::new(name).map_err(|_| RespErr::ERR__INVALID_ARG)?;
         let (topic, new) = self.topics.get_or_insert(name, || {
             let conf = self.topic_settings.clone();
-            let info = TopicInfo { name: name.to_owned(), cname: cname.clone(), conf };
+            let info = TopicInfo { id: Mutex::default(), name: name.to_owned(), cname: cname.clone(), conf };
             Topic { state: TopicState::new(self, info) }
         });
         if new {
@@ -189,6 +190,15 @@ impl Shared {
             *fatal = Some((code, text.clone()));
             self.refuse.store(RespErr::ERR__FATAL.0, Release);
             self.events.push(Event::Error { code, text, fatal: true });
+        }
+    }
+
+    /// Reports everything that waits in any queue.
+    pub fn fail_everything(&self, err: RespErr) {
+        for t in self.topics.iter() {
+            for p in t.state.all_partitions() {
+                super::expiry::fail(self, super::expiry::take_all(p), err);
+            }
         }
     }
 

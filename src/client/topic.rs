@@ -13,8 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicU8, O
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
-/// What does not change about a topic.
+/// What a topic's partitions know of it.
 pub struct TopicInfo {
+    /// Topic id (KIP-516) by the latest metadata; zero while unknown.
+    pub id: Mutex<[u8; 16]>,
     pub name: String,
     pub cname: CString,
     pub conf: TopicSettings,
@@ -40,6 +42,8 @@ pub struct Partition {
     /// Broker id of the leader, or [`NO_LEADER`].
     pub leader: AtomicI32,
     pub leader_epoch: AtomicI32,
+    /// Broker whose thread has batches of it in flight; means something only while there are some.
+    pub flight_broker: AtomicI32,
     /// A message to the leader's thread to look at this partition is under way.
     pub look: AtomicBool,
     /// In which of its lists a broker thread has this partition; see `broker::schedule`.
@@ -58,6 +62,7 @@ impl Partition {
             shared: Arc::downgrade(shared),
             leader: AtomicI32::new(NO_LEADER),
             leader_epoch: AtomicI32::new(-1),
+            flight_broker: AtomicI32::new(NO_LEADER),
             look: AtomicBool::new(false),
             scheduled: AtomicU64::new(0),
             backlog: AtomicU32::new(0),
@@ -105,7 +110,6 @@ pub struct TopicState {
 
 /// The main thread's notes on a topic.
 pub struct TopicMetaState {
-    pub topic_id: [u8; 16],
     /// Since when brokers say that it does not exist.
     pub missing_since: Option<Instant>,
     /// When its metadata last arrived.
@@ -136,7 +140,6 @@ impl TopicState {
             round_robin: CachePadded::new(AtomicU32::new(0)),
             available: RwLock::new(Arc::from([])),
             meta: Mutex::new(TopicMetaState {
-                topic_id: [0; 16],
                 missing_since: None,
                 refreshed: None,
                 created: Instant::now(),

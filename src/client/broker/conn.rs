@@ -1,0 +1,258 @@
+//! One connection: requests out, responses in, and the requests in flight between them, in order.
+
+use super::super::topic::Partition;
+use crate::accumulator::batch::Batch;
+use crate::protocol::api::ApiKey;
+use crate::sys::socket::Tcp;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::time::Instant;
+
+/// What a request in flight was for.
+pub enum Purpose {
+    ApiVersions,
+    Metadata {
+        tag: u64,
+    },
+    /// The batches in the order of the request; one that has its verdict already is `None`.
+    Produce {
+        batches: Vec<Option<Batch<Partition>>>,
+        acks: i16,
+    },
+}
+
+/// A request, from its first byte written to its response.
+pub struct InFlight {
+    pub correlation_id: i32,
+    pub api: ApiKey,
+    pub version: i16,
+    pub sent: Instant,
+    /// When it counts as lost.
+    pub deadline: Instant,
+    pub purpose: Purpose,
+    /// The bytes of the request but for the batches' records.
+    head: Vec<u8>,
+    /// Where in `head` each batch's records go.
+    cuts: Vec<usize>,
+    length: usize,
+    written: usize,
+}
+
+impl InFlight {
+    pub fn new(
+        correlation_id: i32,
+        api: ApiKey,
+        version: i16,
+        deadline: Instant,
+        purpose: Purpose,
+        head: Vec<u8>,
+        cuts: Vec<usize>,
+    ) -> InFlight {
+        let mut length = head.len();
+        if let Purpose::Produce { batches, .. } = &purpose {
+            length += batches.iter().flatten().map(|b| records_len(b)).sum::<usize>();
+        }
+        InFlight { correlation_id, api, version, sent: Instant::now(), deadline, purpose, head, cuts, length, written: 0 }
+    }
+
+    /// The bytes still to be written, as slices in order.
+    fn rest(&self) -> Vec<IoSlice<'_>> {
+        let mut slices: Vec<&[u8]> = Vec::with_capacity(self.cuts.len() * 4 + 1);
+        let mut from = 0;
+        if let Purpose::Produce { batches, .. } = &self.purpose {
+            for (cut, batch) in self.cuts.iter().zip(batches) {
+                slices.push(&self.head[from..*cut]);
+                from = *cut;
+                if let Some(b) = batch {
+                    match &b.compressed {
+                        Some((_, bytes)) => slices.push(bytes),
+                        None => slices.extend(b.slices()),
+                    }
+                }
+            }
+        }
+        slices.push(&self.head[from..]);
+        let mut skip = self.written;
+        let mut out = Vec::with_capacity(slices.len());
+        for s in slices {
+            if skip >= s.len() {
+                skip -= s.len();
+            } else {
+                out.push(IoSlice::new(&s[skip..]));
+                skip = 0;
+            }
+        }
+        out
+    }
+
+    pub fn fully_written(&self) -> bool {
+        self.written == self.length
+    }
+
+    pub fn started(&self) -> bool {
+        self.written > 0
+    }
+}
+
+/// Length of a batch's records as they go on the wire.
+pub fn records_len(b: &Batch<Partition>) -> usize {
+    b.compressed.as_ref().map_or(b.bytes, |(_, bytes)| bytes.len())
+}
+
+/// Most slices of one write; the system's own limit is 1024.
+const MAX_SLICES: usize = 1024;
+const READ_BUFFER: usize = 64 << 10;
+
+pub struct Conn {
+    pub tcp: Tcp,
+    pub in_flight: VecDeque<InFlight>,
+    /// Of those, how many at the end are not fully written.
+    unwritten: usize,
+    next_correlation_id: i32,
+    buffer: Vec<u8>,
+    /// The part of `buffer` that holds received bytes.
+    start: usize,
+    end: usize,
+    max_frame: usize,
+    pub last_sent: Instant,
+    pub last_received: Instant,
+    /// `ApiKey` → version range of the broker; empty until it has answered.
+    pub versions: Vec<(i16, i16, i16)>,
+}
+
+/// What came of writing.
+#[derive(Default)]
+pub struct Written {
+    pub bytes: u64,
+    pub requests: u64,
+}
+
+impl Conn {
+    pub fn new(tcp: Tcp, max_frame: usize) -> Conn {
+        let now = Instant::now();
+        Conn {
+            tcp,
+            in_flight: VecDeque::new(),
+            unwritten: 0,
+            next_correlation_id: 1,
+            buffer: vec![0; READ_BUFFER],
+            start: 0,
+            end: 0,
+            max_frame,
+            last_sent: now,
+            last_received: now,
+            versions: Vec::new(),
+        }
+    }
+
+    pub fn correlation_id(&mut self) -> i32 {
+        let id = self.next_correlation_id;
+        self.next_correlation_id = id.wrapping_add(1) & i32::MAX;
+        id
+    }
+
+    pub fn push(&mut self, request: InFlight) {
+        self.in_flight.push_back(request);
+        self.unwritten += 1;
+    }
+
+    /// There are requests that the socket has not taken whole.
+    pub fn blocked(&self) -> bool {
+        self.unwritten > 0
+    }
+
+    /// Writes until everything is written or the socket takes no more.
+    pub fn flush(&mut self) -> io::Result<Written> {
+        let mut sum = Written::default();
+        while self.unwritten > 0 {
+            let at = self.in_flight.len() - self.unwritten;
+            let request = &mut self.in_flight[at];
+            let rest = request.rest();
+            match self.tcp.write_vectored(&rest[..rest.len().min(MAX_SLICES)]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    drop(rest);
+                    request.written += n;
+                    sum.bytes += n as u64;
+                    self.last_sent = Instant::now();
+                    if request.fully_written() {
+                        request.sent = self.last_sent;
+                        request.head = Vec::new();
+                        self.unwritten -= 1;
+                        sum.requests += 1;
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Takes the front requests that expect no response (acks=0) and are written.
+    pub fn take_unanswered(&mut self) -> Option<InFlight> {
+        let front = self.in_flight.front()?;
+        let no_answer = matches!(front.purpose, Purpose::Produce { acks: 0, .. });
+        if no_answer && front.fully_written() && self.in_flight.len() > self.unwritten {
+            self.in_flight.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Reads once. `Ok(0)`: the peer has closed.
+    pub fn fill(&mut self) -> io::Result<usize> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            if self.buffer.len() > 4 * READ_BUFFER {
+                self.buffer = vec![0; READ_BUFFER];
+            }
+        } else if self.end == self.buffer.len() {
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            } else {
+                // Grown by what has arrived, not by what a length field claims.
+                let n = self.buffer.len().saturating_mul(2).min(self.max_frame.saturating_add(4).max(READ_BUFFER));
+                self.buffer.resize(n.max(self.buffer.len() + 1), 0);
+            }
+        }
+        let n = self.tcp.read(&mut self.buffer[self.end..])?;
+        self.end += n;
+        self.last_received = Instant::now();
+        Ok(n)
+    }
+
+    /// The next whole frame, without its length: a range of the buffer for `bytes`. An error if the length is impossible.
+    pub fn next_frame(&mut self) -> Result<Option<std::ops::Range<usize>>, String> {
+        let have = &self.buffer[self.start..self.end];
+        let Some((len, rest)) = have.split_first_chunk::<4>() else { return Ok(None) };
+        let len = i32::from_be_bytes(*len);
+        if len < 4 || len as usize > self.max_frame {
+            return Err(format!(
+                "a response of {len} bytes: not from 4 to receive.message.max.bytes={} (is this a Kafka broker, \
+                 and a plaintext port?)",
+                self.max_frame
+            ));
+        }
+        let len = len as usize;
+        if rest.len() < len {
+            return Ok(None);
+        }
+        let from = self.start + 4;
+        self.start = from + len;
+        Ok(Some(from..from + len))
+    }
+
+    pub fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
+        &self.buffer[range]
+    }
+
+    /// Versions of an API that the broker speaks.
+    pub fn version_range(&self, api: ApiKey) -> Option<(i16, i16)> {
+        let key = api as i16;
+        self.versions.iter().find(|v| v.0 == key).map(|v| (v.1, v.2))
+    }
+}

@@ -1,0 +1,199 @@
+//! Connecting: every address of the name in turn, backoff with jitter between rounds, the ApiVersions handshake, and
+//! what happens to requests in flight when the connection ends.
+
+use super::conn::{Conn, InFlight, Purpose};
+use super::thread::BrokerThread;
+use super::LinkState;
+use crate::client::log::{ERR, INFO};
+use crate::client::main_thread::MainOp;
+use crate::conf::DebugContexts;
+use crate::error::RespErr;
+use crate::protocol::api::ApiKey;
+use crate::sys::socket::{self, Tcp};
+use rand::RngExt;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// The broker's connection and its way there.
+pub enum Link {
+    /// Not connected; not to be tried before the time given.
+    Down { retry_at: Instant },
+    /// The address tried now, and those still to try.
+    Connecting { tcp: Tcp, addr: SocketAddr, rest: VecDeque<SocketAddr>, deadline: Instant },
+    /// Connected; ready once the versions are known.
+    Up(Box<Conn>),
+}
+
+impl BrokerThread {
+    /// Starts to connect if there is a reason to and the backoff is over.
+    pub(super) fn connect_if_wanted(&mut self, now: Instant) {
+        let Link::Down { retry_at } = self.link else { return };
+        if now < retry_at || !self.connection_wanted() {
+            return;
+        }
+        self.me.set_state(LinkState::TryConnect);
+        let (host, port) = self.me.address.lock().clone();
+        match socket::resolve(&host, port, self.family) {
+            Ok(addrs) => {
+                self.try_next(addrs.into(), None);
+            }
+            Err(e) => self.connect_failed(RespErr::ERR__RESOLVE, format!("Failed to resolve '{host}:{port}': {e}")),
+        }
+    }
+
+    fn try_next(&mut self, mut addrs: VecDeque<SocketAddr>, mut last: Option<(SocketAddr, std::io::Error)>) {
+        let setup = Duration::from_millis(self.shared.settings.connection_setup_timeout_ms as u64);
+        while let Some(addr) = addrs.pop_front() {
+            self.shared.debug(DebugContexts::BROKER, "CONNECT", || format!("{}: connecting to {addr}", self.me.name()));
+            self.me.counters.connects.fetch_add(1, Relaxed);
+            match Tcp::start(addr, &self.socket_options) {
+                Ok(tcp) => {
+                    self.me.set_state(LinkState::Connect);
+                    self.link = Link::Connecting { tcp, addr, rest: addrs, deadline: Instant::now() + setup };
+                    return;
+                }
+                Err(e) => last = Some((addr, e)),
+            }
+        }
+        let text = match last {
+            Some((addr, e)) => format!("Connect to {addr} failed: {e}"),
+            None => "the name has no address left to try".to_owned(),
+        };
+        self.connect_failed(RespErr::ERR__TRANSPORT, text);
+    }
+
+    /// The connecting socket became writable, or its time is over.
+    pub(super) fn connect_progress(&mut self, now: Instant, writable: bool) {
+        let expired = matches!(&self.link, Link::Connecting { deadline, .. } if now >= *deadline);
+        if !writable && !expired {
+            return;
+        }
+        let Link::Connecting { tcp, addr, rest, .. } =
+            std::mem::replace(&mut self.link, Link::Down { retry_at: now })
+        else {
+            return;
+        };
+        let outcome = if writable { tcp.connected() } else { Err(std::io::ErrorKind::TimedOut.into()) };
+        match outcome {
+            Ok(()) => self.connected(tcp, addr),
+            Err(e) => self.try_next(rest, Some((addr, e))),
+        }
+    }
+
+    fn connected(&mut self, tcp: Tcp, addr: SocketAddr) {
+        self.shared.debug(DebugContexts::BROKER, "CONNECTED", || format!("{}: connected to {addr}", self.me.name()));
+        self.me.set_state(LinkState::ApiVersionQuery);
+        let max_frame = self.shared.settings.receive_message_max_bytes as usize;
+        self.link = Link::Up(Box::new(Conn::new(tcp, max_frame)));
+        self.send_api_versions(3);
+    }
+
+    /// The handshake is done: the broker can be used.
+    pub(super) fn link_ready(&mut self) {
+        self.me.set_state(LinkState::Up);
+        self.me.failures.store(0, Relaxed);
+        self.backoff_ms = 0;
+        self.reported_down = false;
+        let _ = self.shared.main.send(MainOp::BrokerUp(self.me.id));
+    }
+
+    fn connect_failed(&mut self, code: RespErr, text: String) {
+        self.me.failures.fetch_add(1, Relaxed);
+        self.go_down(code, text);
+    }
+
+    /// Whether an authentication- or handshake-free link ended in failure or by plan, it is down now; in-flight requests
+    /// get their fate and the next attempt its time.
+    pub(super) fn go_down(&mut self, code: RespErr, text: String) {
+        let now = Instant::now();
+        let shared = self.shared.clone();
+        let s = &shared.settings;
+        let was_up = self.me.state() == LinkState::Up;
+        self.backoff_ms = if self.backoff_ms == 0 {
+            s.reconnect_backoff_ms as u64
+        } else {
+            (self.backoff_ms * 2).min(s.reconnect_backoff_max_ms as u64)
+        };
+        // −25 % to +50 %, so that many clients do not come back at once.
+        let jittered = self.backoff_ms * rand::rng().random_range(75..=150u64) / 100;
+        let wait = Duration::from_millis(jittered.min((s.reconnect_backoff_max_ms as u64).max(self.backoff_ms)));
+        let old = std::mem::replace(&mut self.link, Link::Down { retry_at: now + wait });
+        self.me.set_state(LinkState::Down);
+        if let Link::Up(conn) = old {
+            self.me.counters.disconnects.fetch_add(1, Relaxed);
+            let lost: Vec<InFlight> = conn.in_flight.into();
+            self.abandon(lost, code);
+        }
+        if !self.stopping {
+            let text = format!("{}: {text} (after {} ms in state {})", self.me.name(), self.up_ms(), if was_up { "UP" } else { "CONNECT" });
+            // One event per outage and round of tries, not one per attempt.
+            if !self.reported_down {
+                self.reported_down = true;
+                self.shared.log(if was_up && !s.log_connection_close { INFO + 1 } else { ERR }, "FAIL", &text);
+                self.shared.error_event(code, text);
+            }
+            self.fail_waiting_metadata(code);
+            let _ = self.shared.main.send(MainOp::BrokerDown(self.me.id, code));
+        }
+    }
+
+    /// Closes the connection on purpose (idle), without an error.
+    pub(super) fn close_idle(&mut self) {
+        self.shared.debug(DebugContexts::BROKER, "IDLE", || format!("{}: closing idle connection", self.me.name()));
+        self.link = Link::Down { retry_at: Instant::now() };
+        self.me.set_state(LinkState::Init);
+    }
+
+    fn up_ms(&self) -> u128 {
+        self.me.state_since.lock().elapsed().as_millis()
+    }
+
+    /// Fates of requests whose answers will not come.
+    fn abandon(&mut self, lost: Vec<InFlight>, code: RespErr) {
+        self.produce_in_flight = 0;
+        // How the link failed is for the logs; for the batches it is a broken connection, unless they are to end.
+        self.abandon_code = match code {
+            RespErr::ERR__DESTROY | RespErr::ERR__PURGE_INFLIGHT | RespErr::ERR__TIMED_OUT => code,
+            _ => RespErr::ERR__TRANSPORT,
+        };
+        lost.into_iter().for_each(|request| self.lost_request(request));
+        self.abandon_code = RespErr::ERR__TRANSPORT;
+    }
+
+    /// A request that will not be answered: its batches are tried again or reported.
+    pub(super) fn lost_request(&mut self, request: InFlight) {
+        let (started, code) = (request.started(), self.abandon_code);
+        match request.purpose {
+            Purpose::ApiVersions => {}
+            Purpose::Metadata { tag } => self.metadata_failed(tag, code),
+            Purpose::Produce { batches, .. } => {
+                self.me.counters.tx_retries.fetch_add(1, Relaxed);
+                for mut batch in batches.into_iter().flatten() {
+                    batch.possibly_persisted |= started;
+                    if code == RespErr::ERR__PURGE_INFLIGHT && !started {
+                        self.retry_or_fail(batch, RespErr::ERR__PURGE_QUEUE);
+                    } else if started || code != RespErr::ERR__TRANSPORT {
+                        self.retry_or_fail(batch, code);
+                    } else {
+                        self.retry_or_fail(batch, RespErr::ERR__TIMED_OUT_QUEUE);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn connection_wanted(&self) -> bool {
+        !self.stopping && (!self.metadata_queue.is_empty() || self.has_work())
+    }
+
+    pub(super) fn api_deadline(&self, api: ApiKey) -> Instant {
+        let s = &self.shared.settings;
+        let ms = match api {
+            ApiKey::ApiVersions => s.api_version_request_timeout_ms,
+            _ => s.socket_timeout_ms,
+        };
+        Instant::now() + Duration::from_millis(ms as u64)
+    }
+}

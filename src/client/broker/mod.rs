@@ -1,0 +1,150 @@
+//! One thread per broker: its connection, its requests, and the batches of the partitions that it leads.
+
+mod conn;
+mod link;
+mod produce;
+mod respond;
+mod schedule;
+mod thread;
+
+use super::stats::BrokerCounters;
+use super::topic::Partition;
+use crate::sys::poll::Wake;
+use crossbeam_channel::{unbounded, Receiver, Sender};
+use parking_lot::Mutex;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering::*};
+use std::sync::Arc;
+
+pub use thread::spawn;
+
+/// What a broker thread is asked for. From → to is noted at each.
+pub enum BrokerOp {
+    /// Any → broker: something changed in this partition's queue.
+    Look(Arc<Partition>),
+    /// Main → broker: send this metadata request; the answer goes to the main thread under `tag`.
+    Metadata { request: MetadataQuery, tag: u64 },
+    /// Application → broker: give everything in flight the verdict "purged"; answer when done.
+    Purge(Sender<()>),
+    /// Main → broker: the broker is to be found at another address from now on.
+    Address(String, u16),
+    /// Main → broker: close the connection if nothing needs it.
+    Release,
+    /// Main → broker: the broker is no longer in the cluster; give everything back and end.
+    Retire,
+    /// Main → broker: end, giving what is in flight back or its verdict.
+    Stop,
+}
+
+/// A metadata request, whatever the broker's version of it.
+#[derive(Clone, Debug)]
+pub struct MetadataQuery {
+    /// `None`: all topics.
+    pub topics: Option<Vec<String>>,
+    pub allow_auto_create: bool,
+}
+
+/// State of a broker's connection, as statistics name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum LinkState {
+    Init,
+    Down,
+    TryConnect,
+    Connect,
+    ApiVersionQuery,
+    Up,
+}
+
+impl LinkState {
+    pub const ALL: [LinkState; 6] =
+        [Self::Init, Self::Down, Self::TryConnect, Self::Connect, Self::ApiVersionQuery, Self::Up];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Init => "INIT",
+            Self::Down => "DOWN",
+            Self::TryConnect => "TRY_CONNECT",
+            Self::Connect => "CONNECT",
+            Self::ApiVersionQuery => "APIVERSION_QUERY",
+            Self::Up => "UP",
+        }
+    }
+}
+
+/// A broker as the other threads see it.
+pub struct BrokerHandle {
+    /// Node id; negative for a bootstrap broker whose id is not known.
+    pub id: i32,
+    /// Host and port.
+    pub address: Mutex<(String, u16)>,
+    ops: Sender<BrokerOp>,
+    inbox: Receiver<BrokerOp>,
+    wake: Wake,
+    /// The thread is not waiting, or has been woken: no need to write to the wake descriptor.
+    awake: AtomicBool,
+    state: AtomicU8,
+    pub state_since: Mutex<std::time::Instant>,
+    /// Consecutive failures to connect.
+    pub failures: AtomicI32,
+    pub counters: BrokerCounters,
+}
+
+impl BrokerHandle {
+    pub fn new(id: i32, host: String, port: u16) -> io::Result<Arc<BrokerHandle>> {
+        let (ops, inbox) = unbounded();
+        Ok(Arc::new(BrokerHandle {
+            id,
+            address: Mutex::new((host, port)),
+            ops,
+            inbox,
+            wake: Wake::new()?,
+            awake: AtomicBool::new(true),
+            state: AtomicU8::new(0),
+            state_since: Mutex::new(std::time::Instant::now()),
+            failures: AtomicI32::new(0),
+            counters: BrokerCounters::default(),
+        }))
+    }
+
+    /// `host:port/id`, as logs and statistics name it.
+    pub fn name(&self) -> String {
+        if self.id >= 0 {
+            format!("{}/{}", self.node_name(), self.id)
+        } else {
+            format!("{}/bootstrap", self.node_name())
+        }
+    }
+
+    pub fn node_name(&self) -> String {
+        let a = self.address.lock();
+        format!("{}:{}", a.0, a.1)
+    }
+
+    pub fn send(&self, op: BrokerOp) {
+        let _ = self.ops.send(op);
+        self.nudge();
+    }
+
+    pub fn look(&self, p: Arc<Partition>) {
+        self.send(BrokerOp::Look(p));
+    }
+
+    /// Lets the thread run through its loop once.
+    pub fn nudge(&self) {
+        if !self.awake.swap(true, AcqRel) {
+            self.counters.wakeups.fetch_add(1, Relaxed);
+            self.wake.wake();
+        }
+    }
+
+    pub fn state(&self) -> LinkState {
+        LinkState::ALL[self.state.load(Relaxed) as usize % LinkState::ALL.len()]
+    }
+
+    fn set_state(&self, s: LinkState) {
+        if self.state.swap(s as u8, Relaxed) != s as u8 {
+            *self.state_since.lock() = std::time::Instant::now();
+        }
+    }
+}

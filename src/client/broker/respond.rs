@@ -1,0 +1,364 @@
+//! Responses: the versions a broker speaks, metadata for the main thread, and the verdicts of batches.
+
+use super::conn::{InFlight, Purpose};
+use super::link::Link;
+use super::thread::BrokerThread;
+use crate::accumulator::batch::Batch;
+use crate::client::delivery::{Status, Verdict, OFFSET_INVALID};
+use crate::client::events::Event;
+use crate::client::main_thread::MainOp;
+use crate::client::topic::Partition;
+use crate::conf::DebugContexts;
+use crate::error::{produce_action, PersistedHint, RespErr};
+use crate::protocol::api::{finish_response_header, ApiKey};
+use crate::protocol::messages::api_versions::ApiVersionsResponse;
+use crate::protocol::messages::metadata::MetadataResponse;
+use crate::protocol::messages::produce::{PartitionResponse, ProduceResponse};
+use crate::protocol::Reader;
+use crate::sys::clock;
+use rand::RngExt;
+use std::io;
+use std::sync::atomic::Ordering::*;
+use std::time::{Duration, Instant};
+
+/// Versions of a broker that does not answer ApiVersions as we ask: those of Kafka 0.11.
+const FALLBACK_VERSIONS: &[(i16, i16, i16)] = &[(0, 0, 3), (3, 0, 4), (18, 0, 1)];
+
+/// Reads in one round, so that a fast broker cannot keep the thread from its other duties.
+const READS: usize = 16;
+
+/// What a response asks of the thread beyond itself.
+enum After {
+    Nothing,
+    Ready,
+    AskVersionsAgain(i16),
+}
+
+impl BrokerThread {
+    /// Reads what the socket has and serves every whole response.
+    pub(super) fn receive(&mut self) {
+        for _ in 0..READS {
+            let Link::Up(conn) = &mut self.link else { return };
+            match conn.fill() {
+                Ok(0) => {
+                    let text = if conn.versions.is_empty() {
+                        "Disconnected while the protocol versions were being asked for: is this a Kafka broker, and a \
+                         plaintext port (security.protocol)?"
+                    } else {
+                        "Disconnected"
+                    };
+                    return self.go_down(RespErr::ERR__TRANSPORT, text.to_owned());
+                }
+                Ok(n) => {
+                    self.me.counters.rx_bytes.fetch_add(n as u64, Relaxed);
+                    if !self.serve_frames() {
+                        return;
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    self.me.counters.rx_errors.fetch_add(1, Relaxed);
+                    return self.go_down(RespErr::ERR__TRANSPORT, format!("Receive failed: {e}"));
+                }
+            }
+        }
+    }
+
+    /// Serves the whole frames in the buffer; false if the link went down.
+    fn serve_frames(&mut self) -> bool {
+        loop {
+            let Link::Up(conn) = &mut self.link else { return false };
+            let range = match conn.next_frame() {
+                Ok(Some(range)) => range,
+                Ok(None) => return true,
+                Err(text) => {
+                    self.me.counters.rx_errors.fetch_add(1, Relaxed);
+                    self.go_down(RespErr::ERR__BAD_MSG, text);
+                    return false;
+                }
+            };
+            // Taken off the link while it is served, so that the frame can be borrowed beside `self`.
+            let Link::Up(mut conn) = std::mem::replace(&mut self.link, Link::Down { retry_at: Instant::now() }) else {
+                return false;
+            };
+            let mut versions = std::mem::take(&mut conn.versions);
+            let served = match conn.in_flight.pop_front() {
+                None => Err("a response to no request".to_owned()),
+                Some(request) => self.serve(conn.bytes(range), request, &mut versions),
+            };
+            conn.versions = versions;
+            self.link = Link::Up(conn);
+            match served {
+                Ok(After::Nothing) => {}
+                Ok(After::Ready) => self.link_ready(),
+                Ok(After::AskVersionsAgain(version)) => self.send_api_versions(version),
+                Err(text) => {
+                    self.me.counters.rx_errors.fetch_add(1, Relaxed);
+                    self.go_down(RespErr::ERR__BAD_MSG, text);
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn serve(&mut self, frame: &[u8], request: InFlight, versions: &mut Vec<(i16, i16, i16)>) -> Result<After, String> {
+        self.me.counters.rx.fetch_add(1, Relaxed);
+        if self.shared.settings.statistics_interval_ms > 0 {
+            self.me.counters.rtt.record(request.sent.elapsed().as_micros() as u64);
+            self.me.counters.last_rx_us.store(clock::precise_us(), Relaxed);
+        }
+        let mut r = Reader::new(frame);
+        let (api, version) = (request.api, request.version);
+        let bad = |e: crate::protocol::DecodeError| format!("a malformed {} v{version} response: {e}", api.api().name);
+        let id = r.i32().map_err(bad)?;
+        if id != request.correlation_id || !request.fully_written() {
+            self.me.counters.rx_correlation_errors.fetch_add(1, Relaxed);
+            let expected = request.correlation_id;
+            self.lost_request(request);
+            return Err(format!("a response with correlation id {id} where {expected} was due"));
+        }
+        let header = finish_response_header(&mut r, api, version).map_err(bad);
+        match request.purpose {
+            Purpose::ApiVersions => {
+                header?;
+                let body = ApiVersionsResponse::decode_any(&mut r, version).map_err(bad)?;
+                self.versions_arrived(body, version, versions)
+            }
+            Purpose::Metadata { tag } => {
+                let decoded = header.and_then(|()| MetadataResponse::decode(&mut r, version).map_err(bad));
+                match decoded {
+                    Ok(body) => {
+                        self.throttle(body.throttle_time_ms);
+                        let result = Ok(Box::new(body));
+                        let _ = self.shared.main.send(MainOp::Metadata { tag, from: self.me.id, result });
+                        Ok(After::Nothing)
+                    }
+                    Err(text) => {
+                        self.metadata_failed(tag, RespErr::ERR__BAD_MSG);
+                        Err(text)
+                    }
+                }
+            }
+            Purpose::Produce { batches, .. } => {
+                self.produce_in_flight = self.produce_in_flight.saturating_sub(1);
+                let decoded = header.and_then(|()| ProduceResponse::decode(&mut r, version).map_err(bad));
+                match decoded {
+                    Ok(body) => {
+                        self.produce_answered(batches, &body);
+                        self.throttle(body.throttle_time_ms);
+                        Ok(After::Nothing)
+                    }
+                    Err(text) => {
+                        for mut batch in batches.into_iter().flatten() {
+                            batch.possibly_persisted = true;
+                            self.retry_or_fail(batch, RespErr::ERR__TRANSPORT);
+                        }
+                        Err(text)
+                    }
+                }
+            }
+        }
+    }
+
+    fn versions_arrived(
+        &mut self,
+        body: ApiVersionsResponse,
+        asked: i16,
+        versions: &mut Vec<(i16, i16, i16)>,
+    ) -> Result<After, String> {
+        match RespErr::from_wire(body.error_code) {
+            RespErr::NO_ERROR => {
+                *versions = body.api_keys.iter().map(|k| (k.api_key, k.min_version, k.max_version)).collect();
+            }
+            RespErr::ERR_UNSUPPORTED_VERSION if asked > 0 => {
+                // The answer may name the versions that the broker takes for this very request (KIP-511).
+                let max = body.range(ApiKey::ApiVersions as i16).map_or(0, |(_, max)| max);
+                return Ok(After::AskVersionsAgain(max.clamp(0, asked - 1)));
+            }
+            e => return Err(format!("ApiVersions failed: {}", e.description())),
+        }
+        if versions.is_empty() {
+            *versions = FALLBACK_VERSIONS.to_vec();
+        }
+        self.shared.debug(DebugContexts::FEATURE, "APIVERSION", || {
+            format!("{}: {} APIs", self.me.name(), versions.len())
+        });
+        Ok(After::Ready)
+    }
+
+    /// Gives each batch of the request its verdict.
+    fn produce_answered(&mut self, mut batches: Vec<Option<Batch<Partition>>>, body: &ProduceResponse<'_>) {
+        let mut guess = 0;
+        for answer in &body.responses {
+            let is_it = |b: &Batch<Partition>| {
+                b.owner.index == answer.index
+                    && (b.owner.info.name == answer.topic
+                        || (answer.topic.is_empty() && *b.owner.info.id.lock() == answer.topic_id))
+            };
+            // Brokers answer in the order of the request; if one does not, look for it.
+            let n = batches.len();
+            let at = (0..n).map(|i| (guess + i) % n).find(|&i| batches[i].as_ref().is_some_and(is_it));
+            if let Some(batch) = at.and_then(|i| batches[i].take()) {
+                guess = at.map_or(0, |i| (i + 1) % n);
+                self.judge(batch, answer, body);
+            }
+        }
+        // A broker that leaves a batch out of its answer has not said what became of it.
+        for mut batch in batches.into_iter().flatten() {
+            batch.possibly_persisted = true;
+            self.settle(batch, Verdict::failed(RespErr::ERR__BAD_MSG, Status::PossiblyPersisted));
+        }
+    }
+
+    fn judge(&mut self, mut batch: Batch<Partition>, answer: &PartitionResponse<'_>, body: &ProduceResponse<'_>) {
+        let err = RespErr::from_wire(answer.error_code);
+        let action = produce_action(err);
+        if action.success {
+            let known = err == RespErr::NO_ERROR && answer.base_offset >= 0;
+            let verdict = Verdict {
+                err: RespErr::NO_ERROR,
+                status: Status::Persisted,
+                base_offset: if known { answer.base_offset } else { OFFSET_INVALID },
+                append_time: answer.log_append_time_ms,
+            };
+            return self.settle(batch, verdict);
+        }
+        self.shared.debug(DebugContexts::MSG, "MSGSET", || {
+            format!(
+                "{}: {} [{}]: batch of {} failed: {}",
+                self.me.name(),
+                batch.owner.info.name,
+                batch.owner.index,
+                batch.count,
+                err.description()
+            )
+        });
+        if action.persisted == PersistedHint::PossiblyPersisted {
+            batch.possibly_persisted = true;
+        }
+        if action.refresh_metadata {
+            let _ = self.shared.main.send(MainOp::Refresh(batch.owner.clone()));
+            let leader = &answer.current_leader;
+            if leader.leader_id >= 0 {
+                let endpoint = body.node_endpoints.iter().find(|n| n.node_id == leader.leader_id);
+                let _ = self.shared.main.send(MainOp::Leader {
+                    partition: batch.owner.clone(),
+                    leader: leader.leader_id,
+                    epoch: leader.leader_epoch,
+                    endpoint: endpoint.and_then(|n| Some((n.host.clone(), u16::try_from(n.port).ok()?))),
+                });
+            }
+        }
+        if action.retriable {
+            return self.retry_or_fail(batch, err);
+        }
+        let status = if batch.possibly_persisted { Status::PossiblyPersisted } else { Status::NotPersisted };
+        // The records named are at fault; the others failed only for being in one batch with them (KIP-467).
+        let own: Vec<(u32, RespErr)> =
+            answer.record_errors.iter().map(|e| (e.batch_index as u32, RespErr::ERR_INVALID_RECORD)).collect();
+        let verdict = if own.is_empty() {
+            Verdict::failed(err, status)
+        } else {
+            Verdict::failed(RespErr::ERR__INVALID_DIFFERENT_RECORD, status)
+        };
+        self.settle_with(batch, verdict, own);
+    }
+
+    /// Puts a batch back to be sent again, or gives it its verdict if it may not be.
+    pub(super) fn retry_or_fail(&mut self, mut batch: Batch<Partition>, code: RespErr) {
+        let now = Instant::now();
+        let action = produce_action(code);
+        let s = &self.shared.settings;
+        if action.counts_retry && batch.attempts > 0 {
+            batch.retries += 1;
+        }
+        let status = if batch.possibly_persisted { Status::PossiblyPersisted } else { Status::NotPersisted };
+        if !action.retriable || batch.retries > s.retries {
+            return self.settle(batch, Verdict::failed(code, status));
+        }
+        if super::thread::expiry_of(&batch).is_some_and(|t| now >= t) {
+            return self.settle(batch, Verdict::failed(RespErr::ERR__MSG_TIMED_OUT, status));
+        }
+        let doubled = (s.retry_backoff_ms as u64) << batch.attempts.saturating_sub(1).min(16);
+        // ±20 %, so that partitions and clients do not come back all at once.
+        let jittered = doubled.min(s.retry_backoff_max_ms as u64) * rand::rng().random_range(80..=120u64) / 100;
+        let at = now + Duration::from_millis(jittered);
+        batch.not_before = Some(at);
+        let p = batch.owner.clone();
+        {
+            let mut inner = p.queue.lock();
+            inner.in_flight = inner.in_flight.saturating_sub(1);
+            inner.put_back(batch);
+            p.backlog.store(inner.ready.len() as u32, Relaxed);
+        }
+        // Whoever leads the partition now takes it up, this thread included.
+        self.look(p);
+    }
+
+    pub(super) fn settle(&mut self, batch: Batch<Partition>, verdict: Verdict) {
+        self.settle_with(batch, verdict, Vec::new());
+    }
+
+    /// Gives a batch that was in flight its verdict.
+    fn settle_with(&mut self, batch: Batch<Partition>, verdict: Verdict, own: Vec<(u32, RespErr)>) {
+        let p = batch.owner.clone();
+        let back = {
+            let mut inner = p.queue.lock();
+            inner.in_flight = inner.in_flight.saturating_sub(1);
+            inner.in_flight == 0
+        };
+        self.shared.deliver_with(batch, verdict, own);
+        if back && p.leader.load(Acquire) != self.me.id {
+            self.shared.send_look(&p);
+        }
+    }
+
+    /// Requests with acks=0 are done when they are written.
+    pub(super) fn settle_unanswered(&mut self) {
+        loop {
+            let Link::Up(conn) = &mut self.link else { return };
+            let Some(request) = conn.take_unanswered() else { return };
+            self.produce_in_flight = self.produce_in_flight.saturating_sub(1);
+            if let Purpose::Produce { batches, .. } = request.purpose {
+                for batch in batches.into_iter().flatten() {
+                    let verdict = Verdict {
+                        err: RespErr::NO_ERROR,
+                        status: Status::PossiblyPersisted,
+                        base_offset: OFFSET_INVALID,
+                        append_time: -1,
+                    };
+                    self.settle(batch, verdict);
+                }
+            }
+        }
+    }
+
+    /// The broker asks to be left alone for a while; the client holds back by itself (KIP-219).
+    fn throttle(&mut self, ms: i32) {
+        if ms <= 0 {
+            return;
+        }
+        self.me.counters.throttle.record(ms as u64);
+        let most = Duration::from_millis((ms as u64).min(3_600_000));
+        self.throttled_until = Some(Instant::now() + most);
+        if self.shared.hooks.want_throttle {
+            self.shared.events.push(Event::Throttle {
+                broker_name: self.me.node_name(),
+                broker_id: self.me.id,
+                throttle_ms: ms,
+            });
+        }
+    }
+
+    pub(super) fn metadata_failed(&self, tag: u64, code: RespErr) {
+        let _ = self.shared.main.send(MainOp::Metadata { tag, from: self.me.id, result: Err(code) });
+    }
+
+    /// The link failed while requests for metadata waited for it: another broker may be asked.
+    pub(super) fn fail_waiting_metadata(&mut self, code: RespErr) {
+        for (_, tag) in std::mem::take(&mut self.metadata_queue) {
+            self.metadata_failed(tag, code);
+        }
+    }
+}

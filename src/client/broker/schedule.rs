@@ -1,0 +1,151 @@
+//! When a broker thread has to look at which partition again: linger, retry backoff, expiry; and which have batches ready.
+//!
+//! A partition is in each list at most once, by the bits in `Partition::scheduled`, which also name the broker whose
+//! lists are meant: after a leader change the new thread starts from no bits, and what the old thread still has in its
+//! lists it drops when it comes to it. (At worst a partition is in a list twice, which costs one look too many.)
+
+use super::super::topic::Partition;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub const READY: u8 = 1;
+pub const LINGER: u8 = 2;
+pub const BACKOFF: u8 = 4;
+pub const EXPIRY: u8 = 8;
+
+/// A partition at a time; the heap's top is the earliest.
+pub struct Timed {
+    pub at: Instant,
+    pub partition: Arc<Partition>,
+}
+
+impl PartialEq for Timed {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+impl Eq for Timed {}
+impl PartialOrd for Timed {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Timed {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.at.cmp(&self.at)
+    }
+}
+
+pub struct Schedule {
+    /// This broker, as the bits' owner.
+    me: i32,
+    pub ready: VecDeque<Arc<Partition>>,
+    /// In the order of their deadlines, since linger is the same for all.
+    pub linger: VecDeque<Timed>,
+    pub backoff: BinaryHeap<Timed>,
+    pub expiry: BinaryHeap<Timed>,
+}
+
+impl Schedule {
+    pub fn new(me: i32) -> Schedule {
+        Schedule {
+            me,
+            ready: VecDeque::new(),
+            linger: VecDeque::new(),
+            backoff: BinaryHeap::new(),
+            expiry: BinaryHeap::new(),
+        }
+    }
+
+    fn bits(&self, p: &Partition) -> u8 {
+        let word = p.scheduled.load(Relaxed);
+        if word >> 63 == 1 && (word >> 8) as u32 == self.owner() {
+            word as u8
+        } else {
+            0
+        }
+    }
+
+    /// Broker ids from −1 down to i32::MIN are possible, so the owner is the id's bits, with a bit above that says "set".
+    fn owner(&self) -> u32 {
+        self.me as u32
+    }
+
+    fn set_bits(&self, p: &Partition, bits: u8) {
+        p.scheduled.store((self.owner() as u64) << 8 | bits as u64 | 1 << 63, Relaxed);
+    }
+
+    /// Enters the partition into a list unless it is there; true if it was not.
+    fn enter(&self, p: &Partition, bit: u8) -> bool {
+        let bits = self.bits(p);
+        if bits & bit == 0 {
+            self.set_bits(p, bits | bit);
+        }
+        bits & bit == 0
+    }
+
+    /// The partition has left a list.
+    pub fn left(&self, p: &Partition, bit: u8) {
+        self.set_bits(p, self.bits(p) & !bit);
+    }
+
+    pub fn add_ready(&mut self, p: &Arc<Partition>) {
+        if self.enter(p, READY) {
+            self.ready.push_back(p.clone());
+        }
+    }
+
+    pub fn add_linger(&mut self, p: &Arc<Partition>, at: Instant) {
+        if self.enter(p, LINGER) {
+            self.linger.push_back(Timed { at, partition: p.clone() });
+        }
+    }
+
+    pub fn add_backoff(&mut self, p: &Arc<Partition>, at: Instant) {
+        if self.enter(p, BACKOFF) {
+            self.backoff.push(Timed { at, partition: p.clone() });
+        }
+    }
+
+    pub fn add_expiry(&mut self, p: &Arc<Partition>, at: Instant) {
+        if self.enter(p, EXPIRY) {
+            self.expiry.push(Timed { at, partition: p.clone() });
+        }
+    }
+
+    pub fn next_ready(&mut self) -> Option<Arc<Partition>> {
+        let p = self.ready.pop_front()?;
+        self.left(&p, READY);
+        Some(p)
+    }
+
+    /// The next partition whose open batch has lingered long enough.
+    pub fn due_linger(&mut self, now: Instant) -> Option<Arc<Partition>> {
+        if self.linger.front()?.at > now {
+            return None;
+        }
+        let p = self.linger.pop_front()?.partition;
+        self.left(&p, LINGER);
+        Some(p)
+    }
+
+    pub fn due_backoff(&mut self, now: Instant) -> Option<Arc<Partition>> {
+        if self.backoff.peek()?.at > now {
+            return None;
+        }
+        let p = self.backoff.pop()?.partition;
+        self.left(&p, BACKOFF);
+        Some(p)
+    }
+
+    pub fn due_expiry(&mut self, now: Instant) -> Option<Arc<Partition>> {
+        if self.expiry.peek()?.at > now {
+            return None;
+        }
+        let p = self.expiry.pop()?.partition;
+        self.left(&p, EXPIRY);
+        Some(p)
+    }
+}

@@ -1,0 +1,415 @@
+//! The loop of a broker thread: take orders, move batches that are due, write, wait, read.
+
+use super::conn::Purpose;
+use crate::accumulator::batch::Batch;
+use super::link::Link;
+use super::schedule::Schedule;
+use super::{BrokerHandle, BrokerOp, LinkState, MetadataQuery};
+use crate::client::delivery::{Status, Verdict};
+use crate::client::shared::Shared;
+use crate::client::spawn;
+use crate::client::topic::Partition;
+use crate::conf::AddressFamily;
+use crate::error::RespErr;
+use crate::protocol::records::codec::CompressCtx;
+use crate::sys::poll::{poll, PollFd};
+use crate::sys::socket::{Family, Options};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::Ordering::*;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+pub struct BrokerThread {
+    pub(super) shared: Arc<Shared>,
+    pub(super) me: Arc<BrokerHandle>,
+    pub(super) link: Link,
+    pub(super) sched: Schedule,
+    pub(super) compress: CompressCtx,
+    /// Metadata requests that wait for the connection.
+    pub(super) metadata_queue: VecDeque<(MetadataQuery, u64)>,
+    /// Produce requests in flight on the connection.
+    pub(super) produce_in_flight: usize,
+    /// The broker asked to be left alone until then (KIP-219).
+    pub(super) throttled_until: Option<Instant>,
+    pub(super) backoff_ms: u64,
+    pub(super) reported_down: bool,
+    /// With what code requests of a link that goes down are lost.
+    pub(super) abandon_code: RespErr,
+    pub(super) stopping: bool,
+    pub(super) family: Family,
+    pub(super) socket_options: Options,
+    /// When something in flight is due to be looked at.
+    next_scan: Option<Instant>,
+}
+
+/// Starts the thread of a broker.
+pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandle<()>> {
+    let name = if me.id >= 0 { format!("rk:b{}", me.id) } else { format!("rk:boot{}", -1 - me.id) };
+    spawn::guarded(shared.clone(), name, move || {
+        let s = &shared.settings;
+        let now = Instant::now();
+        let socket_options = Options {
+            send_buffer: s.socket_send_buffer_bytes as usize,
+            receive_buffer: s.socket_receive_buffer_bytes as usize,
+            keepalive: s.socket_keepalive,
+            no_delay: s.socket_nodelay,
+        };
+        let mut thread = BrokerThread {
+            sched: Schedule::new(me.id),
+            link: Link::Down { retry_at: now },
+            compress: CompressCtx::default(),
+            metadata_queue: VecDeque::new(),
+            produce_in_flight: 0,
+            throttled_until: None,
+            backoff_ms: 0,
+            reported_down: false,
+            abandon_code: RespErr::ERR__TRANSPORT,
+            stopping: false,
+            family: match s.broker_address_family {
+                AddressFamily::Any => Family::Any,
+                AddressFamily::V4 => Family::V4,
+                AddressFamily::V6 => Family::V6,
+            },
+            socket_options,
+            next_scan: None,
+            shared,
+            me,
+        };
+        thread.run();
+    })
+}
+
+impl BrokerThread {
+    fn run(&mut self) {
+        while !self.stopping {
+            self.take_orders();
+            if self.stopping {
+                break;
+            }
+            let now = Instant::now();
+            self.run_timers(now);
+            self.connect_if_wanted(now);
+            self.send_what_is_due();
+            self.wait();
+        }
+        self.give_everything_back();
+    }
+
+    fn take_orders(&mut self) {
+        while let Ok(op) = self.me.inbox.try_recv() {
+            match op {
+                BrokerOp::Look(p) => self.look(p),
+                BrokerOp::Metadata { request, tag } => self.metadata_queue.push_back((request, tag)),
+                BrokerOp::Purge(done) => {
+                    self.purge_in_flight();
+                    let _ = done.send(());
+                }
+                BrokerOp::Address(host, port) => {
+                    let changed = *self.me.address.lock() != (host.clone(), port);
+                    if changed {
+                        *self.me.address.lock() = (host, port);
+                        if !matches!(self.link, Link::Down { .. }) {
+                            self.go_down(RespErr::ERR__NODE_UPDATE, "the broker's address changed".to_owned());
+                        }
+                        self.link = Link::Down { retry_at: Instant::now() };
+                    }
+                }
+                BrokerOp::Release => {
+                    let idle = matches!(&self.link, Link::Up(c) if c.in_flight.is_empty()) && !self.connection_wanted();
+                    if idle {
+                        self.close_idle();
+                    }
+                }
+                BrokerOp::Retire => {
+                    self.go_down(RespErr::ERR__DESTROY_BROKER, "no longer in the cluster".to_owned());
+                    self.retire();
+                }
+                BrokerOp::Stop => self.stopping = true,
+            }
+        }
+    }
+
+    /// Enters a partition into the lists in which its queue wants to be.
+    pub(super) fn look(&mut self, p: Arc<Partition>) {
+        p.look.store(false, Release);
+        if p.leader.load(Acquire) != self.me.id {
+            self.shared.send_look(&p);
+            return;
+        }
+        let timeout = p.info.conf.message_timeout_ms;
+        let (ready, open, oldest) = {
+            let inner = p.queue.lock();
+            p.backlog.store(inner.ready.len() as u32, Relaxed);
+            (!inner.ready.is_empty(), inner.open_since(), inner.oldest())
+        };
+        if ready {
+            self.sched.add_ready(&p);
+        }
+        if let Some(opened) = open {
+            self.sched.add_linger(&p, opened + Duration::from_micros(self.shared.settings.linger_us as u64));
+        }
+        if let (Some(oldest), true) = (oldest, timeout > 0) {
+            self.sched.add_expiry(&p, oldest + Duration::from_millis(timeout as u64));
+        }
+    }
+
+    /// There is something that needs a connection.
+    pub(super) fn has_work(&self) -> bool {
+        !self.sched.ready.is_empty() || !self.sched.linger.is_empty() || !self.sched.backoff.is_empty()
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.me.state() == LinkState::Up
+    }
+
+    fn run_timers(&mut self, now: Instant) {
+        if self.throttled_until.is_some_and(|t| now >= t) {
+            self.throttled_until = None;
+        }
+        self.connect_progress(now, false);
+        while let Some(p) = self.sched.due_expiry(now) {
+            self.expire(&p, now);
+        }
+        while let Some(p) = self.sched.due_backoff(now) {
+            self.sched.add_ready(&p);
+        }
+        self.close_lingered(now);
+        if self.next_scan.is_some_and(|t| now >= t) {
+            self.scan_in_flight(now);
+        }
+    }
+
+    /// Closes the open batches that have waited long enough. While nothing can be sent they may go on filling: closing
+    /// them would only make small batches, so then they are closed just often enough for expiry to be fair.
+    fn close_lingered(&mut self, now: Instant) {
+        let can_send = self.can_send();
+        let flushing = self.shared.flushing.load(Acquire) > 0;
+        if self.sched.linger.is_empty() || (self.is_up() && !can_send) {
+            return;
+        }
+        let until = if can_send {
+            if flushing { now + Duration::from_secs(3600) } else { now }
+        } else {
+            now.checked_sub(self.patience()).unwrap_or(now)
+        };
+        // Those that came back into the list while it was worked off are for the next round.
+        for _ in 0..self.sched.linger.len() {
+            let Some(p) = self.sched.due_linger(until) else { break };
+            let linger = Duration::from_micros(self.shared.settings.linger_us as u64);
+            let mut inner = p.queue.lock();
+            match inner.open_since() {
+                Some(opened) if !flushing && opened + linger > until => {
+                    drop(inner);
+                    self.sched.add_linger(&p, opened + linger);
+                }
+                Some(_) => {
+                    p.queue.close_open_in(&mut inner);
+                    p.backlog.store(inner.ready.len() as u32, Relaxed);
+                    drop(inner);
+                    self.sched.add_ready(&p);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// How long an open batch may fill while the broker cannot be reached.
+    fn patience(&self) -> Duration {
+        let timeout = self.shared.topic_settings.message_timeout_ms as u64;
+        Duration::from_millis(if timeout == 0 { 1000 } else { (timeout / 50).clamp(1, 1000) })
+    }
+
+    /// Reports the records whose time is over.
+    fn expire(&mut self, p: &Arc<Partition>, now: Instant) {
+        super::super::expiry::expire(&self.shared, p, now);
+        self.look(p.clone());
+    }
+
+    /// Requests that were not answered in time, and batches in flight whose records' time is over.
+    fn scan_in_flight(&mut self, now: Instant) {
+        self.next_scan = None;
+        let Link::Up(conn) = &mut self.link else { return };
+        let mut over = Vec::new();
+        let mut stuck = false;
+        let mut next: Option<Instant> = conn.in_flight.front().map(|r| r.deadline);
+        for request in &mut conn.in_flight {
+            let whole = request.fully_written();
+            let Purpose::Produce { batches, .. } = &mut request.purpose else { continue };
+            for slot in batches {
+                let Some(deadline) = slot.as_ref().and_then(expiry_of) else { continue };
+                if now < deadline {
+                    next = Some(next.map_or(deadline, |n| n.min(deadline)));
+                } else if whole {
+                    over.extend(slot.take());
+                } else {
+                    // The socket has not taken the batch for as long as its records may wait.
+                    stuck = true;
+                }
+            }
+        }
+        let late = conn.in_flight.front().filter(|r| now >= r.deadline).map(|r| (r.api, r.sent.elapsed().as_millis()));
+        self.next_scan = next;
+        for batch in over {
+            self.settle(batch, Verdict::failed(RespErr::ERR__MSG_TIMED_OUT, Status::PossiblyPersisted));
+        }
+        if let Some((api, after)) = late {
+            self.me.counters.req_timeouts.fetch_add(1, Relaxed);
+            let text = format!("{} request timed out after {after} ms in flight", api.api().name);
+            self.go_down(RespErr::ERR__TIMED_OUT, text);
+        } else if stuck {
+            let text = "the broker has taken no data for as long as messages may wait".to_owned();
+            self.go_down(RespErr::ERR__TIMED_OUT, text);
+        }
+    }
+
+    /// A request with that deadline and those batches is in flight from now on.
+    pub(super) fn watch(&mut self, deadline: Instant) {
+        self.next_scan = Some(self.next_scan.map_or(deadline, |n| n.min(deadline)));
+    }
+
+    /// The time at which something is to be done without any word from outside.
+    fn next_timer(&self) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        let mut consider = |t: Option<Instant>| next = [next, t].into_iter().flatten().min();
+        consider(self.sched.expiry.peek().map(|t| t.at));
+        consider(self.sched.backoff.peek().map(|t| t.at));
+        consider(self.next_scan);
+        consider(self.throttled_until);
+        let linger = self.sched.linger.front().map(|t| t.at);
+        if self.can_send() {
+            consider(linger);
+        } else if !self.is_up() {
+            consider(linger.map(|t| t + self.patience()));
+        }
+        match &self.link {
+            Link::Down { retry_at } if self.connection_wanted() => consider(Some(*retry_at)),
+            Link::Connecting { deadline, .. } => consider(Some(*deadline)),
+            Link::Up(conn) => consider(self.idle_at(conn)),
+            Link::Down { .. } => {}
+        }
+        next
+    }
+
+    fn idle_at(&self, conn: &super::conn::Conn) -> Option<Instant> {
+        let idle = self.shared.settings.connections_max_idle_ms as u64;
+        let busy = !conn.in_flight.is_empty() || self.has_work();
+        (idle > 0 && !busy).then(|| conn.last_sent.max(conn.last_received) + Duration::from_millis(idle))
+    }
+
+    /// Waits for the socket, an order or a timer, and serves the socket.
+    fn wait(&mut self) {
+        let now = Instant::now();
+        if let Link::Up(conn) = &self.link {
+            if self.idle_at(conn).is_some_and(|t| now >= t) {
+                self.close_idle();
+            }
+        }
+        let (socket, write) = match &self.link {
+            Link::Down { .. } => (None, false),
+            Link::Connecting { tcp, .. } => (Some(tcp.fd()), true),
+            Link::Up(conn) => (Some(conn.tcp.fd()), conn.blocked()),
+        };
+        // From here on senders write to the wake descriptor; an order that came just before is seen by the check.
+        self.me.awake.store(false, SeqCst);
+        let timeout = if !self.me.inbox.is_empty() {
+            Some(Duration::ZERO)
+        } else {
+            self.next_timer().map(|t| t.saturating_duration_since(now))
+        };
+        let mut fds = [PollFd::new(self.me.wake.fd(), true, false), PollFd::new(socket.unwrap_or(-1), true, write)];
+        let used = if socket.is_some() { 2 } else { 1 };
+        let polled = poll(&mut fds[..used], timeout);
+        self.me.awake.store(true, SeqCst);
+        if fds[0].readable() {
+            self.me.wake.drain();
+        }
+        if polled.is_err() || socket.is_none() {
+            return;
+        }
+        let (readable, writable) = (fds[1].readable() || fds[1].hung_up(), fds[1].writable() || fds[1].hung_up());
+        match &self.link {
+            Link::Connecting { .. } if writable => self.connect_progress(Instant::now(), true),
+            Link::Up(_) => {
+                if writable {
+                    self.flush();
+                }
+                if readable {
+                    self.receive();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what waits; a failure takes the link down.
+    pub(super) fn flush(&mut self) {
+        let Link::Up(conn) = &mut self.link else { return };
+        match conn.flush() {
+            Ok(w) => {
+                let c = &self.me.counters;
+                c.tx_bytes.fetch_add(w.bytes, Relaxed);
+                c.tx.fetch_add(w.requests, Relaxed);
+                self.settle_unanswered();
+            }
+            Err(e) => {
+                self.me.counters.tx_errors.fetch_add(1, Relaxed);
+                self.go_down(RespErr::ERR__TRANSPORT, format!("Send failed: {e}"));
+            }
+        }
+    }
+
+    /// Gives every batch in flight the verdict "purged".
+    fn purge_in_flight(&mut self) {
+        let Link::Up(conn) = &mut self.link else { return };
+        let mut gone = Vec::new();
+        let mut unsent = false;
+        for request in &mut conn.in_flight {
+            let whole = request.fully_written();
+            if let Purpose::Produce { batches, .. } = &mut request.purpose {
+                if whole {
+                    gone.extend(batches.iter_mut().filter_map(Option::take));
+                } else {
+                    unsent |= batches.iter().any(Option::is_some);
+                }
+            }
+        }
+        for batch in gone {
+            self.settle(batch, Verdict::failed(RespErr::ERR__PURGE_INFLIGHT, Status::PossiblyPersisted));
+        }
+        if unsent {
+            // What the socket has taken in part cannot be taken back but by closing it.
+            self.go_down(RespErr::ERR__PURGE_INFLIGHT, "purge of requests that were being written".to_owned());
+        }
+    }
+
+    /// The thread ends; the partitions in its lists go to whoever leads them now.
+    fn retire(&mut self) {
+        self.stopping = true;
+        let sched = std::mem::replace(&mut self.sched, Schedule::new(self.me.id));
+        let timed = sched.linger.into_iter().chain(sched.backoff).chain(sched.expiry).map(|t| t.partition);
+        for p in sched.ready.into_iter().chain(timed) {
+            self.shared.send_look(&p);
+        }
+        // Orders that came meanwhile.
+        while let Ok(op) = self.me.inbox.try_recv() {
+            match op {
+                BrokerOp::Look(p) => self.shared.send_look(&p),
+                BrokerOp::Metadata { tag, .. } => self.metadata_failed(tag, RespErr::ERR__DESTROY_BROKER),
+                _ => {}
+            }
+        }
+    }
+
+    /// At the end: everything in flight gets its verdict. Queues are the main thread's to empty.
+    fn give_everything_back(&mut self) {
+        self.go_down(RespErr::ERR__DESTROY, "the client is closing".to_owned());
+    }
+}
+
+/// When a batch's records have waited for as long as they may.
+pub(super) fn expiry_of(b: &Batch<Partition>) -> Option<Instant> {
+    let ms = b.owner.info.conf.message_timeout_ms;
+    (ms > 0).then(|| b.opened + Duration::from_millis(ms as u64))
+}

@@ -1,0 +1,238 @@
+//! The main thread: metadata, topics and their leaders, records without a leader, statistics.
+
+use super::broker::{self, BrokerHandle, BrokerOp, LinkState};
+use super::expiry;
+use super::metadata::ClusterMetadata;
+use super::metadata_request::Asker;
+use super::shared::Shared;
+use super::stats;
+use super::topic::{Partition, Topic, NO_LEADER};
+use crate::conf::DebugContexts;
+use crate::error::RespErr;
+use crate::protocol::messages::metadata::MetadataResponse;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::*;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What the main thread is asked for or told. From → main.
+pub enum MainOp {
+    /// Application: a topic is used for the first time.
+    NewTopic(Topic),
+    /// Any: a partition without a leader has records.
+    Look(Arc<Partition>),
+    /// Broker: what is known of this partition's leader is stale.
+    Refresh(Arc<Partition>),
+    /// Broker: the answer to a metadata request.
+    Metadata { tag: u64, from: i32, result: Result<Box<MetadataResponse>, RespErr> },
+    /// Broker: a Produce response names another leader (KIP-951).
+    Leader { partition: Arc<Partition>, leader: i32, epoch: i32, endpoint: Option<(String, u16)> },
+    /// Broker: its link is up, or down.
+    BrokerUp(i32),
+    BrokerDown(i32, RespErr),
+    /// Application: asks for the cluster's metadata.
+    Query { all: bool, topic: Option<String>, reply: Sender<Result<ClusterMetadata, RespErr>>, until: Instant },
+    /// Application: end.
+    Stop,
+}
+
+pub struct MainThread {
+    pub(super) shared: Arc<Shared>,
+    inbox: Receiver<MainOp>,
+    pub(super) asker: Asker,
+    threads: Vec<JoinHandle<()>>,
+    /// Partitions that have records and no leader, by address.
+    orphans: HashMap<usize, Arc<Partition>>,
+    next_orphan_scan: Option<Instant>,
+    next_statistics: Option<Instant>,
+    next_trim: Option<Instant>,
+    all_down: bool,
+}
+
+impl MainThread {
+    pub fn new(shared: Arc<Shared>, inbox: Receiver<MainOp>) -> MainThread {
+        let interval = shared.settings.statistics_interval_ms as u64;
+        MainThread {
+            asker: Asker::new(&shared),
+            shared,
+            inbox,
+            threads: Vec::new(),
+            orphans: HashMap::new(),
+            next_orphan_scan: None,
+            next_statistics: (interval > 0).then(|| Instant::now() + Duration::from_millis(interval)),
+            next_trim: None,
+            all_down: false,
+        }
+    }
+
+    /// Makes the bootstrap brokers' threads. Called before `run`, so that a failure reaches `rk_producer_new`.
+    pub fn start_bootstrap(&mut self, addresses: &[(String, u16)]) -> Result<(), String> {
+        for (i, (host, port)) in addresses.iter().enumerate() {
+            self.add_broker(-1 - i as i32, host.clone(), *port).map_err(|e| format!("Failed to start a broker thread: {e}"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_broker(&mut self, id: i32, host: String, port: u16) -> std::io::Result<()> {
+        let handle = BrokerHandle::new(id, host, port)?;
+        self.threads.push(broker::spawn(self.shared.clone(), handle.clone())?);
+        self.shared.brokers.write().insert(id, handle);
+        self.threads.retain(|t| !t.is_finished());
+        Ok(())
+    }
+
+    pub fn run(mut self) {
+        loop {
+            let now = Instant::now();
+            let op = match self.next_timer() {
+                Some(at) => self.inbox.recv_timeout(at.saturating_duration_since(now)),
+                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match op {
+                Ok(MainOp::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(op) => self.serve(op),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.run_timers();
+        }
+        self.stop();
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        [self.next_orphan_scan, self.next_statistics, self.next_trim, self.asker.next_timer()].into_iter().flatten().min()
+    }
+
+    fn serve(&mut self, op: MainOp) {
+        match op {
+            MainOp::NewTopic(topic) => self.asker.want(&topic.state.info.name, Instant::now()),
+            MainOp::Look(p) => self.look(p),
+            MainOp::Refresh(p) => self.asker.want_soon(&p.info.name),
+            MainOp::Metadata { tag, from, result } => self.metadata_arrived(tag, from, result),
+            MainOp::Leader { partition, leader, epoch, endpoint } => {
+                self.leader_named(&partition, leader, epoch, endpoint);
+            }
+            MainOp::BrokerUp(_) => {
+                self.all_down = false;
+                self.asker.broker_came_up();
+            }
+            MainOp::BrokerDown(_, _) => self.broker_down(),
+            MainOp::Query { all, topic, reply, until } => self.asker.query(all, topic, reply, until),
+            MainOp::Stop => {}
+        }
+    }
+
+    fn run_timers(&mut self) {
+        let now = Instant::now();
+        if self.next_orphan_scan.is_some_and(|t| now >= t) {
+            self.scan_orphans(now);
+        }
+        if self.next_statistics.is_some_and(|t| now >= t) {
+            let interval = Duration::from_millis(self.shared.settings.statistics_interval_ms as u64);
+            self.next_statistics = Some(now + interval);
+            stats::emit(&self.shared);
+        }
+        if self.next_trim.is_some_and(|t| now >= t) {
+            self.shared.home.pool.trim();
+            let more = self.shared.home.pool.spare_bytes() > 0;
+            self.next_trim = more.then(|| now + Duration::from_secs(1));
+        }
+        if self.next_trim.is_none() && self.shared.home.pool.spare_bytes() > 0 {
+            self.next_trim = Some(now + Duration::from_secs(1));
+        }
+        self.asker.ask(&self.shared, now);
+    }
+
+    /// A partition without a leader has records: they may expire, and its topic is to be asked for.
+    fn look(&mut self, p: Arc<Partition>) {
+        p.look.store(false, Release);
+        let leader = p.leader.load(Acquire);
+        if leader != NO_LEADER && self.shared.brokers.read().contains_key(&leader) {
+            self.shared.send_look(&p);
+            return;
+        }
+        if !p.queue.lock().is_empty() {
+            self.asker.want_soon(&p.info.name);
+            self.orphans.insert(Arc::as_ptr(&p) as usize, p);
+            if self.next_orphan_scan.is_none() {
+                self.next_orphan_scan = Some(Instant::now() + self.orphan_interval());
+            }
+        }
+    }
+
+    fn orphan_interval(&self) -> Duration {
+        let timeout = self.shared.topic_settings.message_timeout_ms as u64;
+        Duration::from_millis(if timeout == 0 { 1000 } else { (timeout / 50).clamp(1, 500) })
+    }
+
+    fn scan_orphans(&mut self, now: Instant) {
+        let shared = &self.shared;
+        let propagation = Duration::from_millis(shared.settings.topic_metadata_propagation_max_ms as u64);
+        self.orphans.retain(|_, p| {
+            if p.leader.load(Acquire) != NO_LEADER {
+                shared.send_look(p);
+                return false;
+            }
+            expiry::expire(shared, p, now);
+            let missing = shared.topics.get(p.info.name.as_bytes()).and_then(|t| t.state.meta.lock().missing_since);
+            if missing.is_some_and(|t| now >= t + propagation) {
+                expiry::fail(shared, expiry::take_all(p), RespErr::ERR__UNKNOWN_TOPIC);
+            }
+            !p.queue.lock().is_empty()
+        });
+        self.next_orphan_scan = (!self.orphans.is_empty()).then(|| now + self.orphan_interval());
+    }
+
+    fn metadata_arrived(&mut self, tag: u64, from: i32, result: Result<Box<MetadataResponse>, RespErr>) {
+        let name = self.shared.brokers.read().get(&from).map(|b| b.name()).unwrap_or_default();
+        match result {
+            Ok(response) => {
+                self.shared.debug(DebugContexts::METADATA, "METADATA", || {
+                    format!("{name}: {} brokers, {} topics", response.brokers.len(), response.topics.len())
+                });
+                self.apply_brokers(&response);
+                self.apply_topics(&response);
+                self.asker.answered(tag, &response, from, name);
+                self.release_bootstrap();
+            }
+            Err(code) => {
+                self.shared.debug(DebugContexts::METADATA, "METADATA", || format!("{name}: {}", code.description()));
+                self.asker.failed(tag);
+            }
+        }
+    }
+
+    /// Nothing needs the bootstrap brokers' connections once the cluster's own brokers are known.
+    fn release_bootstrap(&self) {
+        let brokers = self.shared.brokers.read();
+        if brokers.keys().any(|&id| id >= 0) {
+            brokers.values().filter(|b| b.id < 0).for_each(|b| b.send(BrokerOp::Release));
+        }
+    }
+
+    fn broker_down(&mut self) {
+        let brokers = self.shared.brokers.read();
+        let usable = |b: &Arc<BrokerHandle>| matches!(b.state(), LinkState::Up | LinkState::Connect | LinkState::ApiVersionQuery);
+        // Idle brokers that were never tried say nothing about the cluster.
+        let tried = |b: &&Arc<BrokerHandle>| b.failures.load(Relaxed) > 0 || b.state() == LinkState::Down;
+        let down = brokers.values().filter(tried).count();
+        let all = !brokers.values().any(usable) && down > 0 && brokers.values().all(|b| b.failures.load(Relaxed) > 0 || b.id < 0 || b.state() == LinkState::Down);
+        let total = brokers.len();
+        drop(brokers);
+        if all && !self.all_down {
+            self.all_down = true;
+            self.shared.error_event(RespErr::ERR__ALL_BROKERS_DOWN, format!("{down}/{total} brokers are down"));
+        }
+    }
+
+    /// Ends every thread and reports what is still queued.
+    fn stop(mut self) {
+        let handles: Vec<_> = self.shared.brokers.read().values().cloned().collect();
+        handles.iter().for_each(|b| b.send(BrokerOp::Stop));
+        for t in std::mem::take(&mut self.threads) {
+            let _ = t.join();
+        }
+        self.shared.fail_everything(RespErr::ERR__DESTROY);
+    }
+}

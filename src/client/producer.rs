@@ -1,0 +1,262 @@
+//! The producer handle: what the C API and other front ends are made of.
+
+use super::broker::BrokerOp;
+use super::events::Event;
+use super::expiry;
+use super::log::{Logger, WARNING};
+use super::main_thread::{MainOp, MainThread};
+use super::metadata::ClusterMetadata;
+use super::produce::Message;
+use super::shared::{Hooks, Shared};
+use super::spawn;
+use super::topic::Topic;
+use crate::conf::Conf;
+use crate::error::RespErr;
+use crate::mock::MockCluster;
+use crossbeam_channel::{bounded, unbounded};
+use parking_lot::Mutex;
+use std::ffi::{CStr, CString};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU32, Ordering::*};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Purge what waits to be sent.
+pub const PURGE_QUEUE: i32 = 1;
+/// Purge what was sent and not answered.
+pub const PURGE_INFLIGHT: i32 = 2;
+/// Don't wait for the broker threads.
+pub const PURGE_NON_BLOCKING: i32 = 4;
+
+const DEFAULT_PORT: u16 = 9092;
+
+/// Counts the clients of this process, for their names.
+static INSTANCES: AtomicU32 = AtomicU32::new(0);
+
+/// A producer. Every method may be called from any thread. Dropping it closes it.
+pub struct Producer {
+    shared: Arc<Shared>,
+    main: Mutex<Option<JoinHandle<()>>>,
+    mock: Option<Arc<MockCluster>>,
+}
+
+impl Producer {
+    /// Starts the client's threads. The error is a text for people.
+    pub fn new(conf: Conf, hooks: Hooks) -> Result<Producer, String> {
+        conf.finalize()?;
+        let settings = conf.settings();
+        let n = INSTANCES.fetch_add(1, Relaxed) + 1;
+        let name = CString::new(format!("{}#producer-{n}", settings.client_id.replace('\0', ""))).unwrap_or_default();
+        let mock = match settings.mock_brokers {
+            0 => None,
+            n => Some(MockCluster::for_client(n, settings.mock_rtt_ms)?),
+        };
+        let mut addresses = Vec::new();
+        match &mock {
+            Some(m) => parse_bootstrap(&[m.bootstrap()], &mut addresses)?,
+            None => parse_bootstrap(&settings.bootstrap, &mut addresses)?,
+        }
+        let log = Logger { level: settings.log_level, debug: settings.debug, queue: settings.log_queue };
+        let (main, inbox) = unbounded();
+        let topic_settings = settings.default_topic.clone();
+        let shared = Arc::new(Shared::new(name, settings, topic_settings, hooks, log, main));
+        for w in &shared.settings.warnings {
+            shared.log(WARNING, "CONFWARN", w);
+        }
+        let mut main = MainThread::new(shared.clone(), inbox);
+        let started = main.start_bootstrap(&addresses).and_then(|()| {
+            spawn::guarded(shared.clone(), "rk:main".to_owned(), move || main.run())
+                .map_err(|e| format!("Failed to start the main thread: {e}"))
+        });
+        match started {
+            Ok(handle) => Ok(Producer { shared, main: Mutex::new(Some(handle)), mock }),
+            Err(text) => {
+                shared.brokers.read().values().for_each(|b| b.send(BrokerOp::Stop));
+                Err(text)
+            }
+        }
+    }
+
+    /// The client's name: `client.id#producer-N`.
+    pub fn name(&self) -> &CStr {
+        &self.shared.name
+    }
+
+    /// A topic, for producing without a name look-up. Fails with `ERR__INVALID_ARG` if no topic can have that name.
+    pub fn topic(&self, name: &str) -> Result<Topic, RespErr> {
+        self.shared.topic(name).cloned()
+    }
+
+    /// As `topic`, without a reference count: for producing by name.
+    #[inline]
+    pub fn topic_by_name(&self, name: &[u8]) -> Result<&Topic, RespErr> {
+        if let Some(t) = self.shared.topics.get(name) {
+            return Ok(t);
+        }
+        self.shared.topic(std::str::from_utf8(name).map_err(|_| RespErr::ERR__INVALID_ARG)?)
+    }
+
+    /// Accepts a message for sending, or says why not. An accepted message gets exactly one report.
+    ///
+    /// Errors: `ERR__QUEUE_FULL`, `ERR_MSG_SIZE_TOO_LARGE`, `ERR__UNKNOWN_PARTITION`, `ERR__UNKNOWN_TOPIC`,
+    /// `ERR__FATAL`, `ERR__STATE` after `close`.
+    #[inline(always)]
+    pub fn produce(&self, topic: &Topic, m: &Message<'_>) -> Result<(), RespErr> {
+        self.shared.produce(topic, m)
+    }
+
+    /// The next event. Waits at most `timeout` for it: `None` for ever, zero not at all.
+    #[inline]
+    pub fn poll_event(&self, timeout: Option<Duration>) -> Option<Event> {
+        self.shared.events.pop(timeout)
+    }
+
+    /// While on, what is queued is sent without waiting for linger. Counted: each on needs an off.
+    pub fn set_flushing(&self, on: bool) {
+        if on {
+            self.shared.flushing.fetch_add(1, AcqRel);
+            self.shared.wake_brokers();
+        } else {
+            self.shared.flushing.fetch_sub(1, AcqRel);
+        }
+    }
+
+    /// Messages whose report has not been served, and other events that wait.
+    pub fn len(&self) -> usize {
+        self.messages_pending() + self.shared.events.others()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Messages accepted whose report has not been served.
+    pub fn messages_pending(&self) -> usize {
+        self.shared.home.budget.in_use()
+    }
+
+    /// Gives messages the verdict "purged": those that wait (`PURGE_QUEUE`), those in flight (`PURGE_INFLIGHT`).
+    pub fn purge(&self, flags: i32) -> Result<(), RespErr> {
+        if flags & !(PURGE_QUEUE | PURGE_INFLIGHT | PURGE_NON_BLOCKING) != 0 {
+            return Err(RespErr::ERR__INVALID_ARG);
+        }
+        if flags & PURGE_INFLIGHT != 0 {
+            let brokers: Vec<_> = self.shared.brokers.read().values().cloned().collect();
+            let (done, wait) = bounded(brokers.len().max(1));
+            brokers.iter().for_each(|b| b.send(BrokerOp::Purge(done.clone())));
+            drop(done);
+            if flags & PURGE_NON_BLOCKING == 0 {
+                let until = Instant::now() + Duration::from_secs(5);
+                for _ in &brokers {
+                    if wait.recv_deadline(until).is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        if flags & PURGE_QUEUE != 0 {
+            for t in self.shared.topics.iter() {
+                for p in t.state.all_partitions() {
+                    expiry::fail(&self.shared, expiry::take_all(p), RespErr::ERR__PURGE_QUEUE);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a broker for the cluster's metadata: all topics, or one, or (neither) the brokers alone.
+    pub fn metadata(&self, all: bool, only: Option<&Topic>, timeout: Duration) -> Result<ClusterMetadata, RespErr> {
+        let until = Instant::now() + timeout;
+        let (reply, answer) = bounded(1);
+        let topic = only.map(|t| t.state.info.name.clone());
+        let op = MainOp::Query { all: all && topic.is_none(), topic, reply, until };
+        self.shared.main.send(op).map_err(|_| RespErr::ERR__DESTROY)?;
+        // The main thread answers in time; the margin is for a machine that is slow to run it.
+        match answer.recv_deadline(until + Duration::from_millis(500)) {
+            Ok(result) => result.map_err(|e| if e == RespErr::ERR__TIMED_OUT { RespErr::ERR__TRANSPORT } else { e }),
+            Err(_) => Err(RespErr::ERR__TRANSPORT),
+        }
+    }
+
+    /// A descriptor that is readable while there are events. It belongs to the client: poll it, don't read or close it.
+    /// −1 if the system has none to give.
+    pub fn event_fd(&self) -> RawFd {
+        self.shared.events.descriptor().unwrap_or(-1)
+    }
+
+    /// The error after which the client refuses to go on, if there was one.
+    pub fn fatal_error(&self) -> Option<(RespErr, String)> {
+        self.shared.fatal.lock().clone()
+    }
+
+    /// The embedded cluster of `test.mock.num.brokers`.
+    pub fn mock_cluster(&self) -> Option<Arc<MockCluster>> {
+        self.mock.clone()
+    }
+
+    /// Ends the client's threads. What is queued or in flight gets a report with `ERR__DESTROY`; reports remain to be
+    /// taken by `poll_event`. Produce is refused from here on.
+    pub fn close(&self) {
+        let Some(main) = self.main.lock().take() else { return };
+        self.shared.closing.store(true, Release);
+        let _ = self.shared.refuse.compare_exchange(0, RespErr::ERR__STATE.0, AcqRel, Relaxed);
+        let _ = self.shared.main.send(MainOp::Stop);
+        let _ = main.join();
+        // What a thread accepted while the client closed.
+        self.shared.fail_everything(RespErr::ERR__DESTROY);
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.close();
+        while self.shared.events.pop(Some(Duration::ZERO)).is_some() {}
+    }
+}
+
+/// `host`, `host:port`, `[v6]:port`, each perhaps after `protocol://`, separated by commas.
+fn parse_bootstrap(list: &[String], out: &mut Vec<(String, u16)>) -> Result<(), String> {
+    for entry in list.iter().flat_map(|l| l.split(',')).map(str::trim).filter(|e| !e.is_empty()) {
+        let bare = entry.split_once("://").map_or(entry, |(_, rest)| rest);
+        let colon = match bare.rfind(']') {
+            Some(end) => bare[end..].find(':').map(|c| c + end),
+            None if bare.matches(':').count() > 1 => None,
+            None => bare.rfind(':'),
+        };
+        let (host, port) = match colon {
+            Some(c) => {
+                let port = bare[c + 1..].parse().map_err(|_| {
+                    format!("bootstrap.servers: '{entry}' has no valid port: expected host:port with a port from 1 to 65535")
+                })?;
+                (&bare[..c], port)
+            }
+            None => (bare, DEFAULT_PORT),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() || port == 0 {
+            return Err(format!("bootstrap.servers: '{entry}' is not host:port"));
+        }
+        out.push((host.to_owned(), port));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bootstrap_lists() {
+        let parse = |s: &str| {
+            let mut out = Vec::new();
+            parse_bootstrap(&[s.to_owned()], &mut out).map(|()| out)
+        };
+        let h = |s: &str, p| (s.to_owned(), p);
+        assert_eq!(parse("a:1, b ,PLAINTEXT://c:3"), Ok(vec![h("a", 1), h("b", 9092), h("c", 3)]));
+        assert_eq!(parse("[::1]:5,::1,[fe80::2]"), Ok(vec![h("::1", 5), h("::1", 9092), h("fe80::2", 9092)]));
+        for bad in ["a:x", ":9092", "a:0", "a:70000", "[]:1"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

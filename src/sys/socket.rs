@@ -1,0 +1,103 @@
+//! Sockets: resolving a name, starting a connection without blocking, options, scatter writes that raise no SIGPIPE.
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use std::io::{self, IoSlice, Read};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
+
+/// Which addresses of a name are used (`broker.address.family`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    Any,
+    V4,
+    V6,
+}
+
+/// Socket options of a broker connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Bytes; 0 leaves the system's default.
+    pub send_buffer: usize,
+    pub receive_buffer: usize,
+    pub keepalive: bool,
+    pub no_delay: bool,
+}
+
+/// All addresses of a host, in the resolver's order. Blocks as long as the resolver does.
+pub fn resolve(host: &str, port: u16, family: Family) -> io::Result<Vec<SocketAddr>> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let mut all: Vec<SocketAddr> = (host, port)
+        .to_socket_addrs()?
+        .filter(|a| match family {
+            Family::Any => true,
+            Family::V4 => a.is_ipv4(),
+            Family::V6 => a.is_ipv6(),
+        })
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|a| seen.insert(*a));
+    if all.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address of the wanted family"));
+    }
+    Ok(all)
+}
+
+/// A TCP connection of the client, non-blocking.
+#[derive(Debug)]
+pub struct Tcp {
+    socket: Socket,
+}
+
+impl Tcp {
+    /// Starts to connect; the socket becomes writable when that has succeeded or failed (see `connected`).
+    pub fn start(addr: SocketAddr, o: &Options) -> io::Result<Tcp> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        if o.send_buffer > 0 {
+            socket.set_send_buffer_size(o.send_buffer)?;
+        }
+        if o.receive_buffer > 0 {
+            socket.set_recv_buffer_size(o.receive_buffer)?;
+        }
+        if o.no_delay {
+            socket.set_tcp_nodelay(true)?;
+        }
+        if o.keepalive {
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)))?;
+        }
+        #[cfg(target_vendor = "apple")]
+        socket.set_nosigpipe(true)?;
+        match socket.connect(&addr.into()) {
+            Ok(()) => {}
+            Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) || e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
+        }
+        Ok(Tcp { socket })
+    }
+
+    /// After the socket became writable: whether the connection stands.
+    pub fn connected(&self) -> io::Result<()> {
+        match self.socket.take_error()? {
+            Some(e) => Err(e),
+            None => self.socket.peer_addr().map(drop),
+        }
+    }
+
+    pub fn read(&self, into: &mut [u8]) -> io::Result<usize> {
+        (&self.socket).read(into)
+    }
+
+    /// Writes what the socket takes of the slices, in order.
+    pub fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        const FLAGS: i32 = libc::MSG_NOSIGNAL;
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+        const FLAGS: i32 = 0;
+        SockRef::from(&self.socket).send_vectored_with_flags(slices, FLAGS)
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
