@@ -85,7 +85,8 @@ fn range(row: &Property) -> String {
         }
         Kind::Float { min, max, .. } => format!("{min} .. {max}"),
         Kind::Bool { .. } => "true, false".to_owned(),
-        Kind::Choice { values, .. } | Kind::Flags { values, .. } => values.join(", "),
+        Kind::Choice { values, .. } => values.join(", "),
+        Kind::Flags { values, .. } => parse::flag_words(values),
         _ => String::new(),
     }
 }

@@ -41,13 +41,7 @@ impl Value {
             Value::Bool(on) => Some(on.to_string()),
             Value::Choice(word) => Some((*word).to_owned()),
             Value::Flags(bits) => Some(match row.kind {
-                Kind::Flags { values, .. } if *bits == all(values) => {
-                    if values.len() == DebugContexts::NAMES.len() {
-                        "all".to_owned()
-                    } else {
-                        values.join(",")
-                    }
-                }
+                Kind::Flags { values, .. } if *bits == all(values) && has_all(values) => "all".to_owned(),
                 Kind::Flags { values, .. } => {
                     let set = values.iter().enumerate().filter(|(bit, _)| bits & (1 << bit) != 0);
                     set.map(|(_, word)| *word).collect::<Vec<_>>().join(",")
@@ -62,6 +56,21 @@ const fn all(values: &[&str]) -> u32 {
     ((1u64 << values.len()) - 1) as u32
 }
 
+/// Whether `all` is one of the words, as it is for `debug`.
+fn has_all(values: &[&str]) -> bool {
+    values.len() == DebugContexts::NAMES.len()
+}
+
+/// The words a flags property takes.
+pub(super) fn flag_words(values: &[&str]) -> String {
+    let words = values.join(", ");
+    if has_all(values) {
+        format!("{words}, all")
+    } else {
+        words
+    }
+}
+
 /// Reads `a,+b,-c`: a list that starts with `+` or `-` changes `current`, any other replaces it. Err holds the word
 /// that is not known.
 fn flags<'a>(values: &[&str], text: &'a str, current: u32) -> Result<u32, &'a str> {
@@ -73,7 +82,7 @@ fn flags<'a>(values: &[&str], text: &'a str, current: u32) -> Result<u32, &'a st
         };
         let mask = match values.iter().position(|value| value.eq_ignore_ascii_case(word)) {
             Some(bit) => 1 << bit,
-            None if word.eq_ignore_ascii_case("all") => all(values),
+            None if has_all(values) && word.eq_ignore_ascii_case("all") => all(values),
             None => return Err(word),
         };
         bits = if remove { bits & !mask } else { bits | mask };
@@ -145,7 +154,7 @@ pub(super) fn parse(row: &Property, convert: Convert, text: &str, current: &Valu
         Kind::Flags { values, .. } => {
             let before = if let Value::Flags(bits) = current { *bits } else { 0 };
             let bits = flags(values, text, before).map_err(|word| {
-                format!("`{word}` is not known; expected words out of {}, separated by commas", values.join(", "))
+                format!("`{word}` is not known; expected words out of {}, separated by commas", flag_words(values))
             })?;
             if row.name == "builtin.features" {
                 let built = flags(values, BUILT_FEATURES, 0).unwrap_or(0);

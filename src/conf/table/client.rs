@@ -56,7 +56,7 @@ pub(super) static ROWS: &[Property] = &[
     int("topic.metadata.refresh.fast.cnt", 0, 1000, 10)
         .deprecated()
         .no_effect("fast refreshes go on until the leader is known")
-        .about("Once the number of fast refreshes."),
+        .about("Formerly the number of fast refreshes."),
     boolean("topic.metadata.refresh.sparse", true)
         .about("Ask only for the topics in use instead of all topics of the cluster."),
     int("topic.metadata.propagation.max.ms", 0, 3_600_000, 30_000).about(
@@ -77,7 +77,7 @@ pub(super) static ROWS: &[Property] = &[
     int("socket.blocking.max.ms", 1, 60_000, 1000)
         .deprecated()
         .no_effect("threads wait in poll and are woken at once")
-        .about("Once a limit for blocking calls."),
+        .about("Formerly a limit for blocking calls."),
     int("socket.send.buffer.bytes", 0, 100_000_000, 0)
         .about("Send buffer of broker sockets (SO_SNDBUF); 0 leaves it to the system."),
     int("socket.receive.buffer.bytes", 0, 100_000_000, 0)
@@ -102,7 +102,7 @@ pub(super) static ROWS: &[Property] = &[
     int("reconnect.backoff.jitter.ms", 0, 3_600_000, 0)
         .deprecated()
         .no_effect("a spread of a quarter is part of `reconnect.backoff.ms`")
-        .about("Once the spread of reconnects."),
+        .about("Formerly the spread of reconnects."),
     int("reconnect.backoff.ms", 0, 3_600_000, 100).medium().about(
         "First pause before connecting again to a broker that could not be reached or was lost; doubles with \
          each failure, with a random spread.",

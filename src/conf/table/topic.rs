@@ -29,7 +29,7 @@ pub(super) static ROWS: &[Property] = &[
         .producer()
         .deprecated()
         .no_effect("reports always carry the offset")
-        .about("Once switched on the offset in delivery reports."),
+        .about("Formerly switched on the offset in delivery reports."),
     choice("partitioner", &PARTITIONERS, "consistent_random").topic().producer().high().about(
         "How a message without an explicit partition gets one. `random`: at random; `consistent`: CRC-32 of \
          the key, no key counts as an empty one; `consistent_random`: the same, but an empty or no key is \
