@@ -1,5 +1,13 @@
-//! Partitioners: pure functions from a key (or the lack of one) to a partition, computed exactly as the other clients do.
+//! Partitioners: functions from a key (or the lack of one) to a partition, computed exactly as the other clients do, so
+//! that a key goes to the same partition whichever client writes it.
+//!
+//! Which messages are spread instead says [`PartitionerKind::is_keyless_random`]; those stick to a partition that
+//! [`sticky::choose`] names, or get a random one each.
 
+mod hash;
+pub mod sticky;
+
+use rand::RngExt;
 use std::fmt;
 use std::str::FromStr;
 
@@ -50,6 +58,57 @@ impl PartitionerKind {
             PartitionerKind::RoundRobin => "round_robin",
         }
     }
+
+    /// True when a message with this key (None: no key) goes to any partition rather than to one that follows from the
+    /// key: to the sticky one, or with `sticky.partitioning.linger.ms=0` to a random one.
+    ///
+    /// An empty key is a key to all but `consistent_random`, whose CRC-32 would be 0.
+    #[inline]
+    pub fn is_keyless_random(self, key: Option<&[u8]>) -> bool {
+        match self {
+            PartitionerKind::ConsistentRandom => key.is_none_or(<[u8]>::is_empty),
+            PartitionerKind::Random | PartitionerKind::Murmur2Random | PartitionerKind::Fnv1aRandom => key.is_none(),
+            PartitionerKind::Consistent
+            | PartitionerKind::Murmur2
+            | PartitionerKind::Fnv1a
+            | PartitionerKind::RoundRobin => false,
+        }
+    }
+
+    /// True when the partition of a message with this key follows from the key alone.
+    #[inline]
+    pub fn is_by_key(self, key: Option<&[u8]>) -> bool {
+        !matches!(self, PartitionerKind::Random | PartitionerKind::RoundRobin) && !self.is_keyless_random(key)
+    }
+}
+
+/// The number of which the remainder by the partition count is the key's partition. `random` and `round_robin` know no
+/// such number; for them it is 0.
+#[inline]
+pub fn hash_key(kind: PartitionerKind, key: &[u8]) -> u32 {
+    match kind {
+        PartitionerKind::Consistent | PartitionerKind::ConsistentRandom => hash::crc32(key),
+        // Java clears the sign rather than taking the absolute value.
+        PartitionerKind::Murmur2 | PartitionerKind::Murmur2Random => hash::murmur2(key) & 0x7fff_ffff,
+        // Sarama's hash partitioner takes the absolute value of a signed number.
+        PartitionerKind::Fnv1a | PartitionerKind::Fnv1aRandom => (hash::fnv1a(key) as i32).unsigned_abs(),
+        PartitionerKind::Random | PartitionerKind::RoundRobin => 0,
+    }
+}
+
+/// The partition out of `n` for a message with this key; no key counts as an empty one. For `random` it is a random one.
+/// `round_robin` depends on what went before, which the caller counts; here it is 0, as is everything when `n` is not
+/// positive.
+#[inline]
+pub fn partition_for_key(kind: PartitionerKind, key: Option<&[u8]>, n: i32) -> i32 {
+    if n <= 0 {
+        return 0;
+    }
+    if kind == PartitionerKind::Random {
+        return rand::rng().random_range(0..n);
+    }
+    // Less than n, so it fits.
+    (hash_key(kind, key.unwrap_or_default()) % n as u32) as i32
 }
 
 impl fmt::Display for PartitionerKind {
