@@ -1,0 +1,317 @@
+//! From the client's events to the application's callbacks, on the thread that polls.
+
+use super::producer::{rk_producer_t, Inner};
+use super::types::*;
+use crate::client::{Delivery, Event};
+use crate::error::RespErr;
+use std::cell::Cell;
+use std::ffi::{c_int, c_void, CString};
+use std::time::{Duration, Instant};
+
+/// The application's side of a configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Callbacks {
+    pub opaque: *mut c_void,
+    pub dr_msg: rk_dr_msg_cb_t,
+    pub dr_batch: rk_dr_batch_cb_t,
+    pub error: rk_error_cb_t,
+    pub log: rk_log_cb_t,
+    pub stats: rk_stats_cb_t,
+    pub throttle: rk_throttle_cb_t,
+    pub partitioner: rk_partitioner_cb_t,
+    /// Kinds that are handed out as events.
+    pub events: c_int,
+}
+
+impl Default for Callbacks {
+    fn default() -> Self {
+        Callbacks {
+            opaque: std::ptr::null_mut(),
+            dr_msg: None,
+            dr_batch: None,
+            error: None,
+            log: None,
+            stats: None,
+            throttle: None,
+            partitioner: None,
+            events: 0,
+        }
+    }
+}
+
+// SAFETY: the library never follows the opaque pointer; the application says by setting callbacks that they may run on any
+// thread that polls (and the log and partitioner callbacks on any thread at all), as their documentation demands.
+unsafe impl Send for Callbacks {}
+// SAFETY: as above; there is nothing to change through a shared reference.
+unsafe impl Sync for Callbacks {}
+
+/// Marks that this thread is within a callback of a producer, for as long as it lives. Frames form a list on the stack, so
+/// that a callback of one producer may poll another.
+pub(super) struct Frame {
+    producer: usize,
+    previous: *const Frame,
+}
+
+thread_local! {
+    static INNERMOST: Cell<*const Frame> = const { Cell::new(std::ptr::null()) };
+}
+
+/// True while this thread is within a callback of that producer.
+pub(super) fn within_callback(producer: usize) -> bool {
+    let mut frame = INNERMOST.get();
+    // SAFETY: frames of this thread's list live on its stack, in `with_frame` calls that have not returned.
+    while let Some(f) = unsafe { frame.as_ref() } {
+        if f.producer == producer {
+            return true;
+        }
+        frame = f.previous;
+    }
+    false
+}
+
+/// Runs `f`, in which callbacks of that producer are called.
+pub(super) fn with_frame<R>(producer: usize, f: impl FnOnce() -> R) -> R {
+    struct Restore(*const Frame);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            INNERMOST.set(self.0);
+        }
+    }
+    let frame = Frame { producer, previous: INNERMOST.get() };
+    // Also when a panic unwinds through here.
+    let _restore = Restore(frame.previous);
+    INNERMOST.set(&frame);
+    f()
+}
+
+/// Most reports in one call of the batch callback: as many as stay in a core's cache.
+const BATCH_SLICE: usize = 512;
+
+/// After so many events a poll returns even if there are more, so that it ends while others keep producing.
+const POLL_MAX: usize = 100_000;
+
+/// Delivery reports of one batch; returns how many there were.
+fn deliver(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_t>, d: &Delivery) -> usize {
+    let cb = &inner.callbacks;
+    let mut template = rk_message_t::empty();
+    template.topic = d.topic_name().as_ptr();
+    let only_errors = inner.only_errors;
+    let mut served = 0;
+    if let Some(call) = cb.dr_batch {
+        scratch.clear();
+        let mut flush = |scratch: &mut Vec<rk_message_t>| {
+            served += scratch.len();
+            // SAFETY: the application's function, called as its type says; the array lives until it returns.
+            unsafe { call(rk, scratch.as_ptr(), scratch.len(), cb.opaque) };
+            scratch.clear();
+        };
+        for r in d.reports().filter(|r| !only_errors || r.err != RespErr::NO_ERROR) {
+            template.set(&r);
+            scratch.push(template);
+            if scratch.len() == BATCH_SLICE {
+                flush(scratch);
+            }
+        }
+        if !scratch.is_empty() {
+            flush(scratch);
+        }
+    } else if let Some(call) = cb.dr_msg {
+        for r in d.reports() {
+            if only_errors && r.err == RespErr::NO_ERROR {
+                continue;
+            }
+            template.set(&r);
+            served += 1;
+            // SAFETY: the application's function, called as its type says; the message lives until it returns.
+            unsafe { call(rk, &template, cb.opaque) };
+        }
+    }
+    served
+}
+
+/// Text for C: a NUL inside would end it early, so it becomes a space.
+pub(super) fn c_text(s: &str) -> CString {
+    CString::new(s).unwrap_or_else(|_| CString::new(s.replace('\0', " ")).unwrap_or_default())
+}
+
+/// Calls the log callback.
+pub(super) fn log_line(rk: *mut rk_producer_t, cb: &Callbacks, level: i32, facility: &str, text: &str) {
+    if let Some(call) = cb.log {
+        let (facility, text) = (c_text(facility), c_text(text));
+        // SAFETY: the application's function, called as its type says.
+        unsafe { call(rk, level as c_int, facility.as_ptr(), text.as_ptr(), cb.opaque) };
+    }
+}
+
+/// Runs the callbacks of one event; returns how many events the application counts in it.
+fn dispatch(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_t>, event: Event) -> usize {
+    let cb = &inner.callbacks;
+    match event {
+        // The delivery is dropped after its callbacks, and with it memory and credits go back.
+        Event::Delivery(d) => deliver(rk, inner, scratch, &d),
+        Event::Error { code, text, .. } => {
+            let Some(call) = cb.error else { return 0 };
+            let text = c_text(&text);
+            // SAFETY: the application's function, called as its type says.
+            unsafe { call(rk, code.0, text.as_ptr(), cb.opaque) };
+            1
+        }
+        Event::Throttle { broker_name, broker_id, throttle_ms } => {
+            let Some(call) = cb.throttle else { return 0 };
+            let name = c_text(&broker_name);
+            // SAFETY: the application's function, called as its type says.
+            unsafe { call(rk, name.as_ptr(), broker_id, throttle_ms, cb.opaque) };
+            1
+        }
+        Event::Log { level, facility, text } => {
+            log_line(rk, cb, level, facility, &text);
+            usize::from(cb.log.is_some())
+        }
+        Event::Stats(json) => {
+            let Some(call) = cb.stats else { return 0 };
+            let json = c_text(&json);
+            // SAFETY: the application's function, called as its type says.
+            unsafe { call(rk, json.as_ptr(), json.as_bytes().len(), cb.opaque) };
+            1
+        }
+    }
+}
+
+/// The kind that `rk_conf_set_events` knows an event by.
+pub(super) fn kind(event: &Event) -> c_int {
+    match event {
+        Event::Delivery(_) => RK_EVENT_DR,
+        Event::Error { .. } => RK_EVENT_ERROR,
+        Event::Throttle { .. } => RK_EVENT_THROTTLE,
+        Event::Log { .. } => RK_EVENT_LOG,
+        Event::Stats(_) => RK_EVENT_STATS,
+    }
+}
+
+/// A point in time to wait for.
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    Now,
+    At(Instant),
+    Ever,
+}
+
+impl Until {
+    pub fn after(timeout: Option<Duration>) -> Until {
+        match timeout {
+            Some(Duration::ZERO) => Until::Now,
+            // Past the end of the clock is never.
+            Some(t) => Instant::now().checked_add(t).map_or(Until::Ever, Until::At),
+            None => Until::Ever,
+        }
+    }
+
+    pub fn left(self) -> Option<Duration> {
+        match self {
+            Until::Now => Some(Duration::ZERO),
+            Until::At(t) => Some(t.saturating_duration_since(Instant::now())),
+            Until::Ever => None,
+        }
+    }
+}
+
+/// Waits for the first event, then runs the callbacks of everything that is there. Within a frame.
+pub(super) fn serve(rk: *mut rk_producer_t, inner: &Inner, until: Until, stop: impl Fn(usize) -> bool) -> usize {
+    let Some(first) = inner.client.poll_event(until.left()) else { return 0 };
+    let mut scratch = inner.scratch.lock().pop().unwrap_or_default();
+    let mut served = dispatch(rk, inner, &mut scratch, first);
+    while !stop(served) {
+        // An event that nobody listens to is no reason to return early.
+        let wait = if served == 0 { until.left() } else { Some(Duration::ZERO) };
+        let Some(event) = inner.client.poll_event(wait) else { break };
+        served += dispatch(rk, inner, &mut scratch, event);
+    }
+    scratch.clear();
+    inner.scratch.lock().push(scratch);
+    served
+}
+
+/// `rk_producer_poll`.
+pub(super) fn poll(rk: *mut rk_producer_t, inner: &Inner, timeout: Option<Duration>) -> usize {
+    serve(rk, inner, Until::after(timeout), |served| served >= POLL_MAX)
+}
+
+/// The next event of a kind that the application takes as an event; other kinds go to their callbacks.
+pub(super) fn next_event(rk: *mut rk_producer_t, inner: &Inner, timeout: Option<Duration>) -> Option<Event> {
+    let until = Until::after(timeout);
+    loop {
+        let event = inner.client.poll_event(until.left())?;
+        if kind(&event) & inner.callbacks.events != 0 {
+            return Some(event);
+        }
+        let mut scratch = Vec::new();
+        with_frame(inner.id(), || dispatch(rk, inner, &mut scratch, event));
+    }
+}
+
+/// How long a flush waits before it looks again, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_micros(200);
+const LAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Waits, serving events unless they are the application's to take, until no message is pending. False: time is up.
+pub(super) fn flush(rk: *mut rk_producer_t, inner: &Inner, timeout: Option<Duration>) -> bool {
+    struct Flushing<'a>(&'a Inner);
+    impl Drop for Flushing<'_> {
+        fn drop(&mut self) {
+            self.0.client.set_flushing(false);
+        }
+    }
+    let until = Until::after(timeout);
+    inner.client.set_flushing(true);
+    let _flushing = Flushing(inner);
+    // Reports that nobody wants, or that another thread serves, do not wake this one, so it looks again by itself.
+    let mut pause = FIRST_PAUSE;
+    loop {
+        if inner.client.messages_pending() == 0 {
+            return true;
+        }
+        let left = until.left();
+        let slice = left.map_or(pause, |l| l.min(pause));
+        if inner.callbacks.events == 0 {
+            let done = |_| inner.client.messages_pending() == 0;
+            if serve(rk, inner, Until::after(Some(slice)), done) > 0 {
+                pause = FIRST_PAUSE;
+            }
+        } else {
+            std::thread::sleep(slice);
+        }
+        if left == Some(Duration::ZERO) {
+            return inner.client.messages_pending() == 0;
+        }
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_nest_and_end_even_with_a_panic() {
+        assert!(!within_callback(1));
+        with_frame(1, || {
+            assert!(within_callback(1) && !within_callback(2));
+            with_frame(2, || assert!(within_callback(1) && within_callback(2)));
+            let hook = std::panic::take_hook();
+            std::panic::set_hook(Box::new(|_| {}));
+            assert!(std::panic::catch_unwind(|| with_frame(3, || panic!())).is_err());
+            std::panic::set_hook(hook);
+            assert!(within_callback(1) && !within_callback(2) && !within_callback(3));
+            assert!(!std::thread::spawn(|| within_callback(1)).join().unwrap());
+        });
+        assert!(!within_callback(1));
+    }
+
+    #[test]
+    fn time_left_never_overflows() {
+        assert_eq!(Until::after(None).left(), None);
+        assert_eq!(Until::after(Some(Duration::ZERO)).left(), Some(Duration::ZERO));
+        assert!(Until::after(Some(Duration::MAX)).left().is_none());
+        assert!(Until::after(Some(Duration::from_secs(9))).left() > Some(Duration::from_secs(8)));
+    }
+}

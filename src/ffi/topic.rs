@@ -1,0 +1,361 @@
+//! Producing: by topic name, by topic handle, with headers, and arrays.
+
+use super::dispatch;
+use super::guard::{bytes, c_bytes, guard, live, MAX_FIELD};
+use super::handle::{give, handle, take, Tag};
+use super::headers::rk_headers_t;
+use super::producer::{code, rk_producer_t, Inner};
+use super::types::*;
+use crate::client::{Headers, Message, Topic};
+use crate::error::RespErr;
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::Arc;
+
+/// A topic of a producer. Thread-safe; refuses messages once the producer is destroyed.
+pub struct rk_topic_t {
+    tag: Tag,
+    pub(super) topic: Topic,
+    inner: Arc<Inner>,
+}
+handle!(rk_topic_t, b't');
+
+impl rk_topic_t {
+    pub(super) fn give(topic: Topic, inner: Arc<Inner>) -> *mut rk_topic_t {
+        give(rk_topic_t { tag: Tag::new::<rk_topic_t>(), topic, inner })
+    }
+}
+
+/// A message as C gives it.
+struct Raw {
+    partition: i32,
+    flags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    timestamp_ms: i64,
+    opaque: *mut c_void,
+}
+
+/// Why a message that did not pass the checks is refused.
+#[cold]
+fn refusal(m: &Raw) -> rk_resp_err_t {
+    if m.len > MAX_FIELD || m.key_len > MAX_FIELD {
+        RespErr::ERR_MSG_SIZE_TOO_LARGE.0
+    } else {
+        RespErr::ERR__INVALID_ARG.0
+    }
+}
+
+/// Flags other than "copy": rare enough to be out of the way of the rest.
+#[cold]
+#[inline(never)]
+fn may_block(inner: &Inner, flags: c_int) -> Result<bool, ()> {
+    let known = RK_MSG_F_FREE | RK_MSG_F_COPY | RK_MSG_F_BLOCK | RK_MSG_F_PARTITION;
+    if flags & !known != 0 || flags & (RK_MSG_F_FREE | RK_MSG_F_COPY) == (RK_MSG_F_FREE | RK_MSG_F_COPY) {
+        return Err(());
+    }
+    // Within a callback this thread is the one that would have to make room.
+    Ok(flags & RK_MSG_F_BLOCK != 0 && !dispatch::within_callback(inner.id()))
+}
+
+/// Checks a message and hands it over; on success a payload to be freed is freed.
+///
+/// # Safety
+/// Payload and key are NULL or good for reading their lengths; with RK_MSG_F_FREE, the payload came from malloc().
+#[inline(always)]
+unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Option<&Headers>) -> rk_resp_err_t {
+    // SAFETY: by contract.
+    let (Ok(payload), Ok(key)) = (unsafe { bytes(m.payload, m.len) }, unsafe { bytes(m.key, m.key_len) }) else {
+        return refusal(m);
+    };
+    if m.partition < RK_PARTITION_UA || m.timestamp_ms < 0 {
+        return refusal(m);
+    }
+    let mut block = false;
+    if m.flags & !RK_MSG_F_COPY != 0 {
+        match may_block(inner, m.flags) {
+            Ok(yes) => block = yes,
+            Err(()) => return refusal(m),
+        }
+    }
+    let message = Message {
+        partition: m.partition,
+        payload,
+        key,
+        headers,
+        timestamp_ms: m.timestamp_ms,
+        opaque: m.opaque as usize,
+        block,
+    };
+    let result = code(inner.client.produce(topic, &message));
+    if m.flags & RK_MSG_F_FREE != 0 && result == RespErr::NO_ERROR.0 {
+        // SAFETY: accepted, so the payload is ours by contract; it has been copied.
+        unsafe { libc::free(m.payload.cast_mut()) };
+    }
+    result
+}
+
+/// Finds the topic of that name.
+///
+/// # Safety
+/// `name` is NULL or a C string.
+#[inline(always)]
+unsafe fn topic_of(inner: &Inner, name: *const c_char) -> Result<&Topic, RespErr> {
+    // SAFETY: by contract.
+    let name = unsafe { c_bytes(name) }.ok_or(RespErr::ERR__INVALID_ARG)?;
+    inner.client.topic_by_name(name)
+}
+
+/// Produces a message: it is copied into the queue, sent by a background thread, and its delivery report comes later by
+/// rk_producer_poll (or rk_producer_poll_event), exactly one per accepted message. Does not wait, except with
+/// RK_MSG_F_BLOCK. Callable from any thread, and within delivery callbacks.
+///
+/// `partition` is RK_PARTITION_UA to have it chosen. `payload` NULL is a null value, a tombstone; `key` NULL is none.
+/// `timestamp_ms` is milliseconds since the epoch, 0 for now. `msg_opaque` comes back in the report, untouched.
+///
+/// Returns RK_RESP_ERR_NO_ERROR if the message was accepted. Otherwise there will be no report:
+/// RK_RESP_ERR__QUEUE_FULL (poll, then try again), RK_RESP_ERR_MSG_SIZE_TOO_LARGE (over `message.max.bytes`),
+/// RK_RESP_ERR__UNKNOWN_PARTITION or RK_RESP_ERR__UNKNOWN_TOPIC (if that is known already; else the report says so),
+/// RK_RESP_ERR__INVALID_ARG (NULL or contradictory arguments, an illegal topic name, a negative time),
+/// RK_RESP_ERR__FATAL (see rk_producer_fatal_error), RK_RESP_ERR__STATE (the producer is being destroyed).
+///
+/// # Safety
+/// `rk` is NULL or a live producer; `topic` is NULL or a C string; `payload` and `key` are NULL or have `len` and
+/// `key_len` bytes; with RK_MSG_F_FREE `payload` came from malloc().
+#[no_mangle]
+pub unsafe extern "C" fn rk_producer_produce(
+    rk: *mut rk_producer_t,
+    topic: *const c_char,
+    partition: i32,
+    msgflags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    timestamp_ms: i64,
+    msg_opaque: *mut c_void,
+) -> rk_resp_err_t {
+    guard!(RespErr::ERR__FAIL.0, {
+        let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
+        // SAFETY: by contract.
+        let topic = match unsafe { topic_of(inner, topic) } {
+            Ok(topic) => topic,
+            Err(e) => return e.0,
+        };
+        let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
+        // SAFETY: by contract.
+        unsafe { produce(inner, topic, &m, None) }
+    })
+}
+
+/// As rk_producer_produce, with headers. If the message is accepted, `headers` is freed by the library; if not, it stays
+/// the caller's. NULL headers are none.
+///
+/// # Safety
+/// As rk_producer_produce; `headers` is NULL or a live list of headers.
+#[no_mangle]
+pub unsafe extern "C" fn rk_producer_produce_headers(
+    rk: *mut rk_producer_t,
+    topic: *const c_char,
+    partition: i32,
+    msgflags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    headers: *mut rk_headers_t,
+    timestamp_ms: i64,
+    msg_opaque: *mut c_void,
+) -> rk_resp_err_t {
+    guard!(RespErr::ERR__FAIL.0, {
+        let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
+        // SAFETY: by contract.
+        let topic = match unsafe { topic_of(inner, topic) } {
+            Ok(topic) => topic,
+            Err(e) => return e.0,
+        };
+        let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
+        // SAFETY: by contract.
+        unsafe { produce_with(inner, topic, &m, headers) }
+    })
+}
+
+/// Produces to a topic without looking up its name: rk_producer_produce for hot loops, with the same arguments and results.
+///
+/// # Safety
+/// `topic` is NULL or a live topic; the rest as rk_producer_produce.
+#[no_mangle]
+pub unsafe extern "C" fn rk_topic_produce(
+    topic: *mut rk_topic_t,
+    partition: i32,
+    msgflags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    timestamp_ms: i64,
+    msg_opaque: *mut c_void,
+) -> rk_resp_err_t {
+    guard!(RespErr::ERR__FAIL.0, {
+        let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
+        let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
+        // SAFETY: by contract.
+        unsafe { produce(&t.inner, &t.topic, &m, None) }
+    })
+}
+
+/// rk_producer_produce_headers for hot loops.
+///
+/// # Safety
+/// `topic` is NULL or a live topic; the rest as rk_producer_produce_headers.
+#[no_mangle]
+pub unsafe extern "C" fn rk_topic_produce_headers(
+    topic: *mut rk_topic_t,
+    partition: i32,
+    msgflags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    headers: *mut rk_headers_t,
+    timestamp_ms: i64,
+    msg_opaque: *mut c_void,
+) -> rk_resp_err_t {
+    guard!(RespErr::ERR__FAIL.0, {
+        let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
+        let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
+        // SAFETY: by contract.
+        unsafe { produce_with(&t.inner, &t.topic, &m, headers) }
+    })
+}
+
+/// Produces with headers, which are consumed on success.
+///
+/// # Safety
+/// As `produce`; `headers` is NULL or a live list.
+unsafe fn produce_with(inner: &Inner, topic: &Topic, m: &Raw, headers: *mut rk_headers_t) -> rk_resp_err_t {
+    if headers.is_null() {
+        // SAFETY: by contract.
+        return unsafe { produce(inner, topic, m, None) };
+    }
+    let list = live!(headers, RespErr::ERR__INVALID_ARG.0);
+    // SAFETY: by contract.
+    let result = unsafe { produce(inner, topic, m, Some(&list.headers)) };
+    if result == RespErr::NO_ERROR.0 {
+        // SAFETY: the caller gave it away; `list` is not used any more.
+        drop(unsafe { take(headers) });
+    }
+    result
+}
+
+/// Produces `count` messages; each is accepted or refused for itself, as rk_producer_produce would. Of each message
+/// payload, len, key, key_len, timestamp_ms and opaque are read, and err is written. Returns how many were accepted.
+///
+/// `topic` NULL means that each message names its topic; RK_MSG_F_PARTITION in `msgflags`, its partition. RK_MSG_F_FREE
+/// frees the payloads of accepted messages.
+///
+/// # Safety
+/// `rk` is NULL or a live producer; `topic` is NULL or a C string; `messages` is NULL or has `count` messages whose
+/// pointers are good for reading their lengths.
+#[no_mangle]
+pub unsafe extern "C" fn rk_producer_produce_batch(
+    rk: *mut rk_producer_t,
+    topic: *const c_char,
+    partition: i32,
+    msgflags: c_int,
+    messages: *mut rk_message_t,
+    count: usize,
+) -> usize {
+    guard!(0, {
+        let inner = &*live!(rk, 0).inner;
+        // SAFETY: by contract.
+        let all = (!topic.is_null()).then(|| unsafe { topic_of(inner, topic) });
+        // SAFETY: by contract.
+        unsafe {
+            produce_array(inner, partition, msgflags, messages, count, |m| match all {
+                Some(topic) => topic,
+                None => topic_of(inner, m.topic),
+            })
+        }
+    })
+}
+
+/// rk_producer_produce_batch with a topic handle.
+///
+/// # Safety
+/// `topic` is NULL or a live topic; `messages` as rk_producer_produce_batch.
+#[no_mangle]
+pub unsafe extern "C" fn rk_topic_produce_batch(
+    topic: *mut rk_topic_t,
+    partition: i32,
+    msgflags: c_int,
+    messages: *mut rk_message_t,
+    count: usize,
+) -> usize {
+    guard!(0, {
+        let t = live!(topic, 0);
+        // SAFETY: by contract.
+        unsafe { produce_array(&t.inner, partition, msgflags, messages, count, |_| Ok(&t.topic)) }
+    })
+}
+
+/// The array forms.
+///
+/// # Safety
+/// As rk_producer_produce_batch.
+unsafe fn produce_array<'a>(
+    inner: &'a Inner,
+    partition: i32,
+    flags: c_int,
+    messages: *mut rk_message_t,
+    count: usize,
+    topic: impl Fn(&rk_message_t) -> Result<&'a Topic, RespErr>,
+) -> usize {
+    if messages.is_null() || count > isize::MAX as usize / size_of::<rk_message_t>() {
+        return 0;
+    }
+    let mut accepted = 0;
+    for i in 0..count {
+        // SAFETY: `i` is in the array; every bit pattern is an rk_message_t, and nothing else refers to it.
+        let message = unsafe { &mut *messages.add(i) };
+        let m = Raw {
+            partition: if flags & RK_MSG_F_PARTITION != 0 { message.partition } else { partition },
+            flags,
+            payload: message.payload,
+            len: message.len,
+            key: message.key,
+            key_len: message.key_len,
+            timestamp_ms: message.timestamp_ms,
+            opaque: message.opaque,
+        };
+        message.err = match topic(message) {
+            // SAFETY: by contract.
+            Ok(topic) => unsafe { produce(inner, topic, &m, None) },
+            Err(e) => e.0,
+        };
+        accepted += usize::from(message.err == RespErr::NO_ERROR.0);
+    }
+    accepted
+}
+
+/// The topic's name. It lives as long as the topic.
+///
+/// # Safety
+/// `topic` is NULL or a live topic.
+#[no_mangle]
+pub unsafe extern "C" fn rk_topic_name(topic: *const rk_topic_t) -> *const c_char {
+    guard!(std::ptr::null(), { live!(topic, std::ptr::null()).topic.name().as_ptr() })
+}
+
+/// Frees a topic handle; messages already accepted are not touched. NULL is fine.
+///
+/// # Safety
+/// `topic` is NULL or a live topic that no other thread uses; it is gone afterwards.
+#[no_mangle]
+pub unsafe extern "C" fn rk_topic_destroy(topic: *mut rk_topic_t) {
+    guard!((), {
+        // SAFETY: by contract.
+        drop(unsafe { take(topic) });
+    })
+}
