@@ -1,1 +1,26 @@
-//! 
+//! The embedded broker: a Kafka cluster in memory that speaks the real protocol on loopback sockets.
+//!
+//! [`MockCluster`] starts it, steers it and looks into it. It serves this library's tests, programs that set
+//! `test.mock.num.brokers`, and any other Kafka client that is pointed at the `rkafka-broker` program.
+//!
+//! * [`cluster`]: set-up, controls, inspection. `server`: the thread of a broker.
+//! * `handlers`: one module per API key. `topics`, `log`: what they act upon.
+//! * [`batch`], `codec`: reading record batches, apart from the client's own code.
+//! * [`faults`]: what goes wrong, and when. [`profiles`]: versions of past releases.
+
+pub mod batch;
+pub mod cluster;
+mod codec;
+pub mod faults;
+mod handlers;
+mod log;
+pub mod profiles;
+mod server;
+mod topics;
+
+#[cfg(test)]
+mod tests;
+
+pub use batch::Strictness;
+pub use cluster::{MockCluster, MockRecord, Options, SeenRequest};
+pub use faults::{Faults, HostileMode};
