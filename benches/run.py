@@ -37,6 +37,7 @@ class Row:
     main: bool = False      # its instructions are counted and kept in the baseline
     quick: bool = False     # part of a --quick run
     latency: bool = False
+    libraries: tuple = LIBRARIES
 
 
 def all_rows():
@@ -44,6 +45,7 @@ def all_rows():
         Row("100 B", 2_000_000, main=True, quick=True),
         Row("100 B, keys", 2_000_000, ["--keys", "10000"], main=True, quick=True),
         Row("100 B, by name", 2_000_000, ["--by-name"], main=True, quick=True),
+        Row("100 B, reports by batch", 2_000_000, ["--dr", "batch"], libraries=("ours",)),
         Row("10 B", 2_000_000, ["--size", "10"]),
         Row("10 B, keys", 2_000_000, ["--size", "10", "--keys", "10000"]),
         Row("1000 B", 1_000_000, ["--size", "1000"], quick=True),
@@ -219,12 +221,12 @@ def measure(rows, libraries, reps, scale):
     results = {row.name: {} for row in rows}
     names = {}
     for row in rows:
-        runs = {lib: [] for lib in libraries}
+        runs = {lib: [] for lib in libraries if lib in row.libraries}
         for rep in range(reps):
-            for lib in libraries if rep % 2 == 0 else reversed(libraries):
+            for lib in list(runs) if rep % 2 == 0 else list(reversed(runs)):
                 count = row.count if row.latency else max(row.count // scale, 1)
                 runs[lib].append(run_once(lib, row, count))
-        for lib in libraries:
+        for lib in runs:
             results[row.name][lib] = summary(row, runs[lib])
             names[lib] = runs[lib][0]["library"]
         print(".", end="", flush=True, file=sys.stderr)
@@ -268,6 +270,7 @@ def main():
     p.add_argument("--reps", type=int, help="runs per row and library (3)")
     p.add_argument("--only", choices=LIBRARIES, help="measure one library only")
     p.add_argument("--no-instructions", action="store_true", help="leave out the slow counting of instructions")
+    p.add_argument("--instructions", metavar="PATTERN", help="count them in rows whose name matches, not in the main ones")
     p.add_argument("--no-build", action="store_true", help="the programs are built already")
     p.add_argument("--check", action="store_true", help="compare the main rows' instructions with the baseline")
     p.add_argument("--update-baseline", action="store_true", help="with --check: write what is measured first")
@@ -278,7 +281,8 @@ def main():
     if not a.no_build:
         target = "bench-peer" if a.only == "peer" else "bench-programs"
         subprocess.run(["make", "-s", "-C", ROOT, "-f", "benches/bench.mk", target], check=True)
-    rows = [r for r in all_rows() if re.search(a.rows, r.name) and (r.quick or not a.quick or a.rows)]
+    rows = [r for r in all_rows() if re.search(a.rows, r.name) and (r.quick or not a.quick or a.rows)
+            and set(libraries) & set(r.libraries)]
     if not rows:
         sys.exit("bench: no row matches")
     if a.check:
@@ -291,13 +295,13 @@ def main():
         print("bench: neither perf nor valgrind can count instructions here", file=sys.stderr)
     if method:
         for row in rows:
-            if row.main:
-                for lib in libraries:
+            if re.search(a.instructions, row.name) if a.instructions else row.main:
+                for lib in results[row.name]:
                     results[row.name][lib]["instructions"] = instructions_per_message(method, lib, row, a.quick)
                     print("+", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
 
-    print(f"{' and '.join(names[lib] for lib in libraries)}; acks=all, linger 5 ms, one producing thread, "
+    print(f"{' and '.join(names[lib] for lib in libraries if lib in names)}; acks=all, linger 5 ms, one producing thread, "
           f"8 partitions unless said otherwise; median of {reps}")
     counted = f"counted by {method}" if method else "not counted"
     print(f"instructions {counted}; a ratio above 1 favours rkafka")
