@@ -1,0 +1,174 @@
+//! The embedded broker as a program: a Kafka cluster in memory for any Kafka client to talk to.
+
+use rkafka::mock::{profiles, Faults, MockCluster, Options};
+use rkafka::sys::{interrupt, poll::poll};
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "\
+usage: rkafka-broker [options]
+
+A Kafka cluster in memory, for tests and measurements. Topics are created when first named.
+
+  --listen HOST:PORT    where the first broker listens, the others on the ports after it; port 0: any
+                        (default 127.0.0.1:9092)
+  --brokers N           number of brokers (default 1)
+  --partitions N        partitions of a topic created without a count (default 4)
+  --topic NAME[:N]      create a topic; may be repeated
+  --log SIZE            bytes kept of each partition, with k, m or g (default 64m)
+  --discard             check and count what is produced, keep nothing: for measuring producers
+  --message-max SIZE    the largest record batch (default 1048588)
+  --log-append-time     records bear the broker's time instead of the producer's
+  --release NAME        imitate a release's request versions: RELEASES or newest (default newest)
+  --faults SEED         strike requests with random faults, the same for the same seed
+  --verbose             a line per second about what was produced, and lines about refused input
+  --help
+
+Ends on Ctrl-C.
+";
+
+struct Args {
+    brokers: i32,
+    options: Options,
+    topics: Vec<(String, i32)>,
+    release: String,
+    faults: Option<u64>,
+    verbose: bool,
+}
+
+fn main() -> ExitCode {
+    let args = match parse(std::env::args().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            print!("{}", usage());
+            return ExitCode::SUCCESS;
+        }
+        Err(e) => {
+            eprint!("rkafka-broker: {e}\n\n{}", usage());
+            return ExitCode::from(2);
+        }
+    };
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("rkafka-broker: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> String {
+    USAGE.replace("RELEASES", &profiles::names().collect::<Vec<_>>().join(", "))
+}
+
+/// `None`: help was asked for.
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String> {
+    let mut out = Args {
+        brokers: 1,
+        options: Options { port: 9092, ..Options::default() },
+        topics: Vec::new(),
+        release: "newest".to_string(),
+        faults: None,
+        verbose: false,
+    };
+    while let Some(arg) = args.next() {
+        let (name, inline) = match arg.split_once('=') {
+            Some((name, value)) => (name.to_string(), Some(value.to_string())),
+            None => (arg, None),
+        };
+        let mut value = || inline.clone().or_else(|| args.next()).ok_or(format!("{name} needs a value"));
+        match name.as_str() {
+            "--help" | "-h" => return Ok(None),
+            "--listen" => {
+                let v = value()?;
+                let (host, port) = v.rsplit_once(':').ok_or(format!("--listen {v}: HOST:PORT is wanted"))?;
+                out.options.host = host.trim_start_matches('[').trim_end_matches(']').to_string();
+                out.options.port = number(&name, port)?;
+            }
+            "--brokers" => out.brokers = number(&name, &value()?)?,
+            "--partitions" => out.options.default_partitions = number(&name, &value()?)?,
+            "--topic" => {
+                let v = value()?;
+                let (topic, n) = match v.rsplit_once(':') {
+                    Some((topic, n)) => (topic, number(&name, n)?),
+                    None => (v.as_str(), -1),
+                };
+                out.topics.push((topic.to_string(), n));
+            }
+            "--log" => out.options.retention_bytes = size(&name, &value()?)?,
+            "--message-max" => out.options.message_max_bytes = size(&name, &value()?)?,
+            "--discard" => out.options.discard = true,
+            "--log-append-time" => out.options.log_append_time = true,
+            "--release" => out.release = value()?,
+            "--faults" => out.faults = Some(number(&name, &value()?)?),
+            "--verbose" | "-v" => out.verbose = true,
+            _ => return Err(format!("unknown option {name}")),
+        }
+    }
+    Ok(Some(out))
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("{name}: {value} is not a number in range"))
+}
+
+fn size(name: &str, value: &str) -> Result<usize, String> {
+    let (digits, shift) = match value.chars().last().map(|c| c.to_ascii_lowercase()) {
+        Some('k') => (&value[..value.len() - 1], 10),
+        Some('m') => (&value[..value.len() - 1], 20),
+        Some('g') => (&value[..value.len() - 1], 30),
+        _ => (value, 0),
+    };
+    let n: usize = number(name, digits)?;
+    n.checked_mul(1 << shift).ok_or(format!("{name}: {value} is too large"))
+}
+
+fn run(mut args: Args) -> Result<(), String> {
+    let interrupted = interrupt::catch();
+    if args.verbose {
+        args.options.log = Some(|line| eprintln!("{line}"));
+    }
+    let cluster = MockCluster::new(args.brokers, args.options)?;
+    if !cluster.set_profile(&args.release) {
+        return Err(format!("release {} is not known", args.release));
+    }
+    for (topic, partitions) in &args.topics {
+        cluster
+            .create_topic(topic, *partitions, -1)
+            .map_err(|e| format!("topic {topic}:{partitions}: {}", e.description()))?;
+    }
+    cluster.set_faults(args.faults.map(Faults::random));
+    println!("listening on {}", cluster.bootstrap());
+    // Whoever started this through a pipe waits for that line.
+    std::io::stdout().flush().map_err(|e| e.to_string())?;
+
+    let (mut last, mut at) = (cluster.produced(), Instant::now());
+    while !interrupted.load(Ordering::SeqCst) {
+        // A signal ends the wait early.
+        poll(&mut [], Some(Duration::from_secs(1))).map_err(|e| e.to_string())?;
+        if args.verbose && at.elapsed() >= Duration::from_millis(990) {
+            let now = cluster.produced();
+            if now != last {
+                report(last, now, at.elapsed().as_secs_f64());
+            }
+            (last, at) = (now, Instant::now());
+        }
+    }
+    cluster.shutdown();
+    let (records, bytes, batches) = cluster.produced();
+    println!("produced in all: {records} records in {batches} batches, {bytes} bytes");
+    Ok(())
+}
+
+fn report(last: (u64, u64, u64), now: (u64, u64, u64), seconds: f64) {
+    let rate = |a: u64, b: u64| (b - a) as f64 / seconds;
+    println!(
+        "{:>12.0} records/s {:>10.1} MB/s {:>8.0} batches/s, in all {} records",
+        rate(last.0, now.0),
+        rate(last.1, now.1) / 1e6,
+        rate(last.2, now.2),
+        now.0
+    );
+}
