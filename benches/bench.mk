@@ -30,11 +30,14 @@ $(BENCH_DIR)/peer: benches/producer_bench.c benches/shim_librdkafka.h benches/pe
 	$(BENCH_CC) $(BENCH_CFLAGS) -DPEER_LIBRDKAFKA benches/producer_bench.c -o $@ \
 	    $(BENCH_PEER) -Wl,-rpath,$(dir $(BENCH_PEER)) -lpthread
 
-# Cargo knows best whether the library is up to date.
+# Cargo knows best whether the library is up to date. It is found at run time by its soname.
 bench-library:
 	cargo build --release --lib
+	@mkdir -p $(BENCH_DIR)
+	@ln -sf $(BENCH_RUST_DIR)/librkafka.so $(BENCH_DIR)/librkafka.so
+	@ln -sf $(BENCH_RUST_DIR)/librkafka.so $(BENCH_DIR)/librkafka.so.1
 
 $(BENCH_DIR)/ours: benches/producer_bench.c benches/shim_rkafka.h include/rkafka.h | bench-library
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_CFLAGS) -Iinclude benches/producer_bench.c -o $@ \
-	    -L$(BENCH_RUST_DIR) -lrkafka -Wl,-rpath,$(BENCH_RUST_DIR) -lpthread
+	    -L$(BENCH_DIR) -lrkafka -Wl,-rpath,'$$ORIGIN' -lpthread

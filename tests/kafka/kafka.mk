@@ -19,12 +19,16 @@ test-kafka: $(E2E_DIR)/e2e_producer
 test-kafka-peer: $(E2E_DIR)/e2e_peer
 	$(E2E_PYTHON) tests/kafka/e2e.py --program $(abspath $<) --peer $(E2E_ARGS)
 
+# Found at run time by its soname.
 e2e-library:
 	cargo build --release --lib
+	@mkdir -p $(E2E_DIR)
+	@ln -sf $(E2E_RUST_DIR)/librkafka.so $(E2E_DIR)/librkafka.so
+	@ln -sf $(E2E_RUST_DIR)/librkafka.so $(E2E_DIR)/librkafka.so.1
 
 $(E2E_DIR)/e2e_producer: c-tests/e2e_producer.c include/rkafka.h | e2e-library
 	@mkdir -p $(@D)
-	$(E2E_CC) $(E2E_CFLAGS) -Iinclude $< -o $@ -L$(E2E_RUST_DIR) -lrkafka -Wl,-rpath,$(E2E_RUST_DIR) -lpthread
+	$(E2E_CC) $(E2E_CFLAGS) -Iinclude $< -o $@ -L$(E2E_DIR) -lrkafka -Wl,-rpath,'$$ORIGIN' -lpthread
 
 $(E2E_DIR)/e2e_peer: c-tests/e2e_producer.c benches/peer.py
 	@mkdir -p $(@D)
