@@ -1,1 +1,28 @@
-//! 
+//! The client: a producer handle, the threads behind it, and what they tell the application.
+
+mod broker;
+mod cluster;
+mod delivery;
+mod events;
+mod expiry;
+mod headers;
+mod log;
+mod main_thread;
+mod metadata;
+mod metadata_request;
+mod produce;
+mod producer;
+mod registry;
+mod shared;
+mod spawn;
+mod stats;
+mod topic;
+
+pub use delivery::{Delivery, Report, Reports, Status, OFFSET_INVALID};
+pub use events::Event;
+pub use headers::{Headers, HeadersRef};
+pub use metadata::{BrokerMeta, ClusterMetadata, PartitionMeta, TopicMeta};
+pub use produce::{Message, PartitionerArgs, PartitionerFn, PARTITION_UA};
+pub use producer::{Producer, PURGE_INFLIGHT, PURGE_NON_BLOCKING, PURGE_QUEUE};
+pub use shared::{Hooks, LogFn};
+pub use topic::Topic;

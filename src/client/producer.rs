@@ -43,7 +43,7 @@ pub struct Producer {
 
 impl Producer {
     /// Starts the client's threads. The error is a text for people.
-    pub fn new(conf: Conf, hooks: Hooks) -> Result<Producer, String> {
+    pub fn new(mut conf: Conf, hooks: Hooks) -> Result<Producer, String> {
         conf.finalize()?;
         let settings = conf.settings();
         let n = INSTANCES.fetch_add(1, Relaxed) + 1;

@@ -292,7 +292,7 @@ fn batch_header(b: &Batch<Partition>) -> [u8; HEADER_LEN] {
         producer_id: b.producer_id,
         producer_epoch: b.producer_epoch,
         base_sequence: b.base_sequence,
-        records_count: b.count as i32,
+        count: b.count as i32,
     };
     let mut bytes = [0; HEADER_LEN];
     header.write(&mut bytes);
