@@ -50,7 +50,7 @@ impl Producer {
         let name = CString::new(format!("{}#producer-{n}", settings.client_id.replace('\0', ""))).unwrap_or_default();
         let mock = match settings.mock_brokers {
             0 => None,
-            n => Some(MockCluster::for_client(n, settings.mock_rtt_ms)?),
+            n => Some(embedded_cluster(n, settings.mock_rtt_ms)?),
         };
         let mut addresses = Vec::new();
         match &mock {
@@ -213,6 +213,17 @@ impl Drop for Producer {
         self.close();
         while self.shared.events.pop(Some(Duration::ZERO)).is_some() {}
     }
+}
+
+/// The brokers of `test.mock.num.brokers`.
+fn embedded_cluster(brokers: i32, rtt_ms: i64) -> Result<Arc<MockCluster>, String> {
+    let cluster = MockCluster::new(brokers, crate::mock::Options::default())?;
+    if rtt_ms > 0 {
+        for id in 1..=brokers {
+            let _ = cluster.set_rtt(id, rtt_ms as i32);
+        }
+    }
+    Ok(cluster)
 }
 
 /// `host`, `host:port`, `[v6]:port`, each perhaps after `protocol://`, separated by commas.
