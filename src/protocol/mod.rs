@@ -10,9 +10,15 @@
 
 pub mod api;
 mod error;
+#[doc(hidden)]
+pub mod fuzz_entry;
 pub mod messages;
 mod reader;
 pub mod records;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod writer;
 

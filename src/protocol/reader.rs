@@ -178,7 +178,11 @@ impl<'a> Reader<'a> {
     #[inline]
     fn string_len(&mut self, flexible: bool) -> Result<Option<usize>> {
         if flexible {
-            Ok((self.uvarint()? as usize).checked_sub(1))
+            match (self.uvarint()? as usize).checked_sub(1) {
+                // Compact strings may be no longer than the others.
+                Some(n) if n > i16::MAX as usize => Err(self.err("string longer than 32767 bytes")),
+                n => Ok(n),
+            }
         } else {
             let n = self.i16()?;
             self.length(n as i64)
@@ -189,7 +193,10 @@ impl<'a> Reader<'a> {
     #[inline]
     fn long_len(&mut self, flexible: bool) -> Result<Option<usize>> {
         if flexible {
-            Ok((self.uvarint()? as usize).checked_sub(1))
+            match (self.uvarint()? as usize).checked_sub(1) {
+                Some(n) if n > i32::MAX as usize => Err(self.err("length beyond 2 GiB")),
+                n => Ok(n),
+            }
         } else {
             let n = self.i32()?;
             self.length(n as i64)

@@ -235,6 +235,15 @@ macro_rules! message {
             }
         }
 
+        #[cfg(test)]
+        impl<'a> $crate::protocol::sample::Sample for $name $(<$lt>)? {
+            fn sample(g: &mut $crate::protocol::sample::Gen, version: i16) -> Self {
+                let mut m = Self::default();
+                $(message!(@sample m, g, version, $field, $versions $(, null $null)? $(, tag $tag)?);)*
+                m
+            }
+        }
+
         message!(@message $name [$($lt)?] $($key)?);
     )*};
 
@@ -260,6 +269,21 @@ macro_rules! message {
                 let flexible = $crate::protocol::ApiKey::$key.is_flexible(version);
                 $crate::protocol::wire::Wire::read(r, version, flexible)
             }
+        }
+    };
+
+    (@sample $m:ident, $g:ident, $version:ident, $field:ident, $versions:expr, null $null:literal
+        $(, tag $tag:literal)?) => {
+        if ($versions).contains(&$version) {
+            $m.$field = $crate::protocol::sample::Sample::sample($g, $version);
+            if $m.$field.is_none() && $version < $null {
+                $m.$field = Some($crate::protocol::sample::Sample::sample($g, $version));
+            }
+        }
+    };
+    (@sample $m:ident, $g:ident, $version:ident, $field:ident, $versions:expr $(, tag $tag:literal)?) => {
+        if ($versions).contains(&$version) {
+            $m.$field = $crate::protocol::sample::Sample::sample($g, $version);
         }
     };
 

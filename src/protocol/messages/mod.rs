@@ -14,3 +14,6 @@ pub mod init_producer_id;
 pub mod list_offsets;
 pub mod metadata;
 pub mod produce;
+
+#[cfg(test)]
+mod tests;

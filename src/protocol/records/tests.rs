@@ -22,10 +22,11 @@ fn text(len: usize) -> Vec<u8> {
 #[test]
 fn codecs_round_trip_with_one_context() {
     let mut ctx = CompressCtx::default();
-    for len in [0, 1, 100, 65_536, 300_001] {
+    for len in [0, 1, 1000, 65_536, 140_001] {
         let data = text(len);
         for codec in CODECS {
-            for level in [-1, 0, 1, 9, 12, 99] {
+            let levels: &[i32] = if len > 1000 { &[-1, 1] } else { &[-1, 0, 1, 9, 12, 99] };
+            for &level in levels {
                 let (a, b) = data.split_at(len / 3);
                 let c = packed(codec, level, &[a, &[], b], &mut ctx);
                 let whole = packed(codec, level, &[&data], &mut ctx);
@@ -46,7 +47,7 @@ fn incompressible_input_round_trips() {
         x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (x >> 56) as u8
     })
-    .take(200_000)
+    .take(70_000)
     .collect();
     for codec in CODECS {
         let c = packed(codec, -1, &[&noise], &mut CompressCtx::default());
@@ -56,7 +57,7 @@ fn incompressible_input_round_trips() {
 
 #[test]
 fn output_over_the_limit_is_refused() {
-    let data = vec![0u8; 10 << 20];
+    let data = vec![0u8; 2 << 20];
     for codec in CODECS {
         let c = packed(codec, -1, &[&data], &mut CompressCtx::default());
         for limit in [0, 1000, data.len() - 1] {
