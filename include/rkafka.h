@@ -544,6 +544,10 @@ typedef struct rk_event_t rk_event_t;
  */
 typedef struct rk_headers_t rk_headers_t;
 
+/**
+ * An embedded Kafka cluster: brokers 1 to n on loopback sockets, in threads of this process, everything in memory.
+ * Thread-safe.
+ */
 typedef struct rk_mock_cluster_t rk_mock_cluster_t;
 
 /**
@@ -844,6 +848,11 @@ typedef struct rk_metadata_t {
      */
     size_t topic_cnt;
 } rk_metadata_t;
+
+/**
+ * Takes a message of a partition's log. It is valid until the callback returns.
+ */
+typedef void (*rk_mock_message_cb_t)(const struct rk_message_t *message, void *opaque);
 
 #ifdef __cplusplus
 extern "C" {
@@ -1471,6 +1480,215 @@ rk_resp_err_t rk_producer_metadata(struct rk_producer_t *rk,
  * Requires: `metadata` is NULL or came from rk_producer_metadata; it is gone afterwards.
  */
 void rk_metadata_destroy(const struct rk_metadata_t *metadata);
+
+/**
+ * Starts an embedded cluster of 1 to 1000 brokers. Topics are created when they are first used, with four partitions. NULL
+ * on failure, with the reason in `errstr`. A producer that sets `test.mock.num.brokers` has one of its own instead.
+ *
+ * Requires: `errstr` is NULL or has `errstr_size` bytes.
+ */
+struct rk_mock_cluster_t *rk_mock_cluster_new(int broker_cnt,
+                                              char *errstr,
+                                              size_t errstr_size);
+
+/**
+ * Stops a cluster and forgets everything in it. Does nothing to one that belongs to a producer. NULL is fine.
+ *
+ * Requires: `cluster` is NULL or a live cluster; it is gone afterwards.
+ */
+void rk_mock_cluster_destroy(struct rk_mock_cluster_t *cluster);
+
+/**
+ * What to set `bootstrap.servers` to. Lives as long as the cluster.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+const char *rk_mock_cluster_bootstraps(const struct rk_mock_cluster_t *cluster);
+
+/**
+ * Creates a topic; −1 stands for the default count of partitions (4) or replicas (as many as brokers, up to 3).
+ *
+ * Requires: `cluster` is NULL or a live cluster; `topic` is NULL or a C string.
+ */
+rk_resp_err_t rk_mock_topic_create(struct rk_mock_cluster_t *cluster,
+                                   const char *topic,
+                                   int partition_cnt,
+                                   int replication_factor);
+
+/**
+ * Deletes a topic with its messages.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `topic` is NULL or a C string.
+ */
+rk_resp_err_t rk_mock_topic_delete(struct rk_mock_cluster_t *cluster, const char *topic);
+
+/**
+ * Lets a topic grow to so many partitions; it is created if it does not exist.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `topic` is NULL or a C string.
+ */
+rk_resp_err_t rk_mock_topic_set_partition_cnt(struct rk_mock_cluster_t *cluster,
+                                              const char *topic,
+                                              int partition_cnt);
+
+/**
+ * Makes another broker the leader of a partition (−1: none).
+ *
+ * Requires: `cluster` is NULL or a live cluster; `topic` is NULL or a C string.
+ */
+rk_resp_err_t rk_mock_partition_set_leader(struct rk_mock_cluster_t *cluster,
+                                           const char *topic,
+                                           int32_t partition,
+                                           int32_t broker_id);
+
+/**
+ * The offset that the partition's next message will get, which is how many there were; negative is an error code.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `topic` is NULL or a C string.
+ */
+int64_t rk_mock_partition_end_offset(const struct rk_mock_cluster_t *cluster,
+                                     const char *topic,
+                                     int32_t partition);
+
+/**
+ * Calls `cb` for each message in a partition's log, in order, with topic, partition, payload, key, offset, timestamp_ms
+ * and headers.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `topic` is NULL or a C string; `cb` can be called as its type says.
+ */
+rk_resp_err_t rk_mock_partition_foreach(const struct rk_mock_cluster_t *cluster,
+                                        const char *topic,
+                                        int32_t partition,
+                                        rk_mock_message_cb_t cb,
+                                        void *opaque);
+
+/**
+ * Takes a broker down: connections are cut, new ones refused. −1 is all brokers.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+rk_resp_err_t rk_mock_broker_set_down(struct rk_mock_cluster_t *cluster, int32_t broker_id);
+
+/**
+ * Takes a broker up again, on the same address. −1 is all brokers.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+rk_resp_err_t rk_mock_broker_set_up(struct rk_mock_cluster_t *cluster, int32_t broker_id);
+
+/**
+ * Delays every answer of a broker by so many milliseconds. −1 is all brokers.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+rk_resp_err_t rk_mock_broker_set_rtt(struct rk_mock_cluster_t *cluster,
+                                     int32_t broker_id,
+                                     int rtt_ms);
+
+/**
+ * Cuts the connections of a broker, which stays up. −1 is all brokers.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+rk_resp_err_t rk_mock_broker_drop_connections(struct rk_mock_cluster_t *cluster, int32_t broker_id);
+
+/**
+ * Lets a broker read and answer nothing, with its connections open (`frozen` 1), or go on (0). −1 is all brokers.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+rk_resp_err_t rk_mock_broker_set_frozen(struct rk_mock_cluster_t *cluster,
+                                        int32_t broker_id,
+                                        int frozen);
+
+/**
+ * Lets a broker carry out requests and keep their answers back (`held` 1), or send them (0). −1 is all brokers.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+rk_resp_err_t rk_mock_broker_hold_responses(struct rk_mock_cluster_t *cluster,
+                                            int32_t broker_id,
+                                            int held);
+
+/**
+ * Open connections of a broker.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+size_t rk_mock_broker_connection_cnt(const struct rk_mock_cluster_t *cluster, int32_t broker_id);
+
+/**
+ * The next `count` requests of an API (0 is Produce, 3 Metadata) get these errors, one each, and nothing else happens.
+ * RK_RESP_ERR__TRANSPORT cuts the connection instead, RK_RESP_ERR__TIMED_OUT never answers, RK_RESP_ERR_NO_ERROR lets one
+ * pass.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `errors` is NULL or has `count` codes.
+ */
+rk_resp_err_t rk_mock_push_request_errors(struct rk_mock_cluster_t *cluster,
+                                          int16_t api_key,
+                                          const rk_resp_err_t *errors,
+                                          size_t count);
+
+/**
+ * As rk_mock_push_request_errors, but for one partition in requests that name it, the others being served.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `topic` is NULL or a C string; `errors` is NULL or has `count` codes.
+ */
+rk_resp_err_t rk_mock_partition_push_request_errors(struct rk_mock_cluster_t *cluster,
+                                                    const char *topic,
+                                                    int32_t partition,
+                                                    int16_t api_key,
+                                                    const rk_resp_err_t *errors,
+                                                    size_t count);
+
+/**
+ * Takes back the errors pushed for an API that have not struck yet.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+void rk_mock_clear_request_errors(struct rk_mock_cluster_t *cluster, int16_t api_key);
+
+/**
+ * The next request of an API is carried out, `bytes` of its answer are sent, and the connection is cut.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+void rk_mock_drop_connection_mid_response(struct rk_mock_cluster_t *cluster,
+                                          int16_t api_key,
+                                          size_t bytes);
+
+/**
+ * Answers of an API say that the client is throttled for so many milliseconds; 0 ends it.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+void rk_mock_throttle(struct rk_mock_cluster_t *cluster, int16_t api_key, int throttle_ms);
+
+/**
+ * Offers only these versions of an API, as far as the cluster has them; min > max takes the API away.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+void rk_mock_set_api_versions(struct rk_mock_cluster_t *cluster,
+                              int16_t api_key,
+                              int16_t min_version,
+                              int16_t max_version);
+
+/**
+ * Offers the API versions of a release of Apache Kafka, for example "0.11", or "newest" for everything.
+ * RK_RESP_ERR__INVALID_ARG if it is not known.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `release` is NULL or a C string.
+ */
+rk_resp_err_t rk_mock_set_release(struct rk_mock_cluster_t *cluster,
+                                  const char *release);
+
+/**
+ * Requests of an API that have come so far.
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+uint64_t rk_mock_request_cnt(const struct rk_mock_cluster_t *cluster, int16_t api_key);
 
 #ifdef __cplusplus
 }  // extern "C"

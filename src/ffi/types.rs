@@ -131,18 +131,23 @@ impl rk_message_t {
     /// Sets what differs between the reports of a batch; the topic stays. The walk over reports spends its time here.
     #[inline(always)]
     pub(super) fn set(&mut self, r: &Report<'_>) {
-        let raw = |field: Option<&[u8]>| field.map_or((std::ptr::null(), 0), |b| (b.as_ptr().cast(), b.len()));
         self.err = r.err.0;
         self.partition = r.partition;
-        (self.payload, self.len) = raw(r.payload);
-        (self.key, self.key_len) = raw(r.key);
         self.offset = r.offset;
         self.timestamp_ms = r.timestamp_ms;
         self.opaque = r.opaque as *mut c_void;
         self.latency_us = r.latency_us;
         self.status = r.status as i32;
-        self._headers = r.raw_headers.as_ptr().cast();
-        self._headers_len = r.raw_headers.len() as u32;
+        self.set_bytes(r.payload, r.key, r.raw_headers);
+    }
+
+    #[inline(always)]
+    pub(super) fn set_bytes(&mut self, payload: Option<&[u8]>, key: Option<&[u8]>, raw_headers: &[u8]) {
+        let raw = |field: Option<&[u8]>| field.map_or((std::ptr::null(), 0), |b| (b.as_ptr().cast(), b.len()));
+        (self.payload, self.len) = raw(payload);
+        (self.key, self.key_len) = raw(key);
+        self._headers = raw_headers.as_ptr().cast();
+        self._headers_len = raw_headers.len() as u32;
     }
 }
 

@@ -1,0 +1,153 @@
+# rkafka: what a C programmer needs. `make help` lists the targets.
+
+CARGO ?= cargo
+CC ?= cc
+CXX ?= c++
+PYTHON ?= python3
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR ?=
+
+# release or debug: which build of the library the C programs are linked against.
+PROFILE ?= release
+RUST_DIR = $(abspath $(or $(CARGO_TARGET_DIR),target))/$(PROFILE)
+CARGO_PROFILE = $(if $(filter release,$(PROFILE)),--release,)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+
+UNAME := $(shell uname -s)
+ifeq ($(UNAME),Darwin)
+LIB_FILE := librkafka.dylib
+LIB_SONAME := librkafka.1.dylib
+LIBS_PRIVATE := -liconv -lSystem -lc -lm
+else
+LIB_FILE := librkafka.so
+LIB_SONAME := librkafka.so.1
+LIBS_PRIVATE := -lpthread -ldl -lm -lrt -lutil -lgcc_s
+endif
+
+WARNINGS := -Wall -Wextra -pedantic -Werror
+CFLAGS ?= -O2 -g
+CXXFLAGS ?= -O2 -g
+C_FLAGS = -std=c99 -D_POSIX_C_SOURCE=200809L $(WARNINGS) -Iinclude $(CFLAGS)
+CXX_FLAGS = -std=c++17 $(WARNINGS) -Iinclude $(CXXFLAGS)
+LINK = -L$(RUST_DIR) -lrkafka -Wl,-rpath,$(RUST_DIR) -lpthread
+
+HEADERS := include/rkafka.h include/rkafka.hpp
+EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c)) \
+            $(patsubst examples/%.cpp,build/examples/%-cpp,$(wildcard examples/*.cpp))
+C_TESTS := $(patsubst c-tests/%.c,build/c-tests/%,$(sort $(wildcard c-tests/[0-9]*.c))) \
+           $(patsubst c-tests/%.cpp,build/c-tests/%,$(sort $(wildcard c-tests/[0-9]*.cpp)))
+
+.PHONY: help build demo examples test test-rust test-header test-symbols test-c test-asan test-valgrind test-clients \
+        broker install uninstall fmt clippy clean library
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@echo "Also: make bench, make test-kafka (see benches/bench.mk, tests/kafka/kafka.mk)"
+
+build: library ## the library: target/release/librkafka.so and .a
+
+# Cargo knows best whether the library is up to date.
+library:
+	$(CARGO) build --lib $(CARGO_PROFILE)
+
+demo: build/examples/producer ## produce to the embedded broker, or to BOOTSTRAP=host:port; COUNT, SIZE, TOPIC, CODEC
+	@BOOTSTRAP="$(BOOTSTRAP)" COUNT="$(COUNT)" SIZE="$(SIZE)" TOPIC="$(TOPIC)" CODEC="$(CODEC)" $<
+
+examples: $(EXAMPLES) ## every example, into build/examples
+
+build/examples/%: examples/%.c $(HEADERS) | library
+	@mkdir -p $(@D)
+	$(CC) $(C_FLAGS) $< -o $@ $(LINK)
+
+build/examples/%-cpp: examples/%.cpp $(HEADERS) | library
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) $< -o $@ $(LINK)
+
+test: test-rust test-header test-symbols test-c test-clients ## everything that needs no network and no other software
+
+test-rust:
+	$(CARGO) test
+
+# The header as the strictest C and C++ compilers see it; that it is what src/ffi says is tested by cargo test.
+test-header:
+	@mkdir -p build
+	printf '#include <rkafka.h>\nint main(void) { return rk_version() == 0; }\n' > build/header.c
+	printf '#include <rkafka.hpp>\nint main() { return rk_version() == 0; }\n' > build/header.cpp
+	$(CC) -std=c99 $(WARNINGS) -Iinclude -fsyntax-only build/header.c
+	$(CXX) -std=c++17 $(WARNINGS) -Iinclude -fsyntax-only build/header.cpp
+
+# Programs may link to what the header declares and to nothing else.
+test-symbols: library
+	sh c-tests/exported-symbols.sh $(RUST_DIR)/$(LIB_FILE)
+
+test-c: $(C_TESTS) ## the programs in c-tests
+	sh c-tests/run.sh $(C_TESTS)
+
+build/c-tests/%: c-tests/%.c c-tests/test.h $(HEADERS) | library
+	@mkdir -p $(@D)
+	$(CC) $(C_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
+
+build/c-tests/%: c-tests/%.cpp c-tests/test.h $(HEADERS) | library
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
+
+test-asan: ## c-tests under AddressSanitizer and LeakSanitizer
+	$(MAKE) build-asan SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
+	SLOW=3 sh c-tests/run.sh $(patsubst build/c-tests/%,build/asan/%,$(C_TESTS))
+
+.PHONY: build-asan
+build-asan: $(patsubst build/c-tests/%,build/asan/%,$(C_TESTS))
+
+build/asan/%: c-tests/%.c c-tests/test.h $(HEADERS) | library
+	@mkdir -p $(@D)
+	$(CC) $(C_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
+
+build/asan/%: c-tests/%.cpp c-tests/test.h $(HEADERS) | library
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
+
+test-valgrind: $(C_TESTS) ## c-tests under valgrind
+	SLOW=20 WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
+	    sh c-tests/run.sh $(C_TESTS)
+
+# Other clients against the embedded broker, as far as they are on this machine.
+test-clients:
+	@if [ ! -f tests/mock_clients.py ]; then \
+	    echo "SKIPPED: other clients against the embedded broker: no tests/mock_clients.py"; \
+	elif $(PYTHON) -c 'import confluent_kafka' 2>/dev/null || command -v kcat >/dev/null 2>&1; then \
+	    $(CARGO) build --release --bin rkafka-broker && $(PYTHON) tests/mock_clients.py; \
+	else \
+	    echo "SKIPPED: other clients against the embedded broker: neither confluent-kafka (PyPI) nor kcat is installed"; \
+	fi
+
+broker: ## run the embedded broker as a program, for any Kafka client
+	$(CARGO) run --release --bin rkafka-broker -- $(BROKER_ARGS)
+
+install: library ## library, headers and rkafka.pc into PREFIX (default /usr/local), below DESTDIR
+	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 755 $(RUST_DIR)/$(LIB_FILE) "$(DESTDIR)$(LIBDIR)/$(LIB_SONAME)"
+	ln -sf $(LIB_SONAME) "$(DESTDIR)$(LIBDIR)/$(LIB_FILE)"
+	install -m 644 $(RUST_DIR)/librkafka.a "$(DESTDIR)$(LIBDIR)/librkafka.a"
+	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)"
+	sed -e 's|@PREFIX@|$(abspath $(PREFIX))|' -e 's|@LIBDIR@|$(abspath $(LIBDIR))|' \
+	    -e 's|@INCLUDEDIR@|$(abspath $(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LIBS_PRIVATE@|$(LIBS_PRIVATE)|' rkafka.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/rkafka.pc"
+
+uninstall: ## what install put there
+	cd "$(DESTDIR)$(LIBDIR)" && rm -f $(LIB_SONAME) $(LIB_FILE) librkafka.a pkgconfig/rkafka.pc
+	cd "$(DESTDIR)$(INCLUDEDIR)" && rm -f $(notdir $(HEADERS))
+
+fmt: ## format the Rust code
+	$(CARGO) fmt
+
+clippy: ## lint the Rust code
+	$(CARGO) clippy --all-targets -- -D warnings
+
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf build
+
+-include benches/bench.mk tests/kafka/kafka.mk
+.DEFAULT_GOAL := help
