@@ -57,7 +57,7 @@ pub struct Pool {
 }
 
 fn layout(size: usize) -> Layout {
-    Layout::from_size_align(size, 64).expect("block sizes are far below isize::MAX")
+    Layout::from_size_align(size, 16).expect("block sizes are far below isize::MAX")
 }
 
 fn allocate(size: usize) -> *mut u8 {
