@@ -59,11 +59,13 @@ examples: $(EXAMPLES) ## every example, into build/examples
 
 build/examples/%: examples/%.c $(HEADERS) | library
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) $< -o $@ $(LINK)
+	@echo "CC $@"
+	@$(CC) $(C_FLAGS) $< -o $@ $(LINK)
 
 build/examples/%-cpp: examples/%.cpp $(HEADERS) | library
 	@mkdir -p $(@D)
-	$(CXX) $(CXX_FLAGS) $< -o $@ $(LINK)
+	@echo "CXX $@"
+	@$(CXX) $(CXX_FLAGS) $< -o $@ $(LINK)
 
 test: test-rust test-header test-symbols test-c test-clients ## everything that needs no network and no other software
 
@@ -83,33 +85,37 @@ test-symbols: library
 	sh c-tests/exported-symbols.sh $(RUST_DIR)/$(LIB_FILE)
 
 test-c: $(C_TESTS) ## the programs in c-tests
-	sh c-tests/run.sh $(C_TESTS)
+	@sh c-tests/run.sh $(C_TESTS)
 
 build/c-tests/%: c-tests/%.c c-tests/test.h $(HEADERS) | library
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
+	@echo "CC $@"
+	@$(CC) $(C_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
 
 build/c-tests/%: c-tests/%.cpp c-tests/test.h $(HEADERS) | library
 	@mkdir -p $(@D)
-	$(CXX) $(CXX_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
+	@echo "CXX $@"
+	@$(CXX) $(CXX_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
 
 test-asan: ## c-tests under AddressSanitizer and LeakSanitizer
 	$(MAKE) build-asan SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
-	SLOW=3 sh c-tests/run.sh $(patsubst build/c-tests/%,build/asan/%,$(C_TESTS))
+	@SLOW=3 sh c-tests/run.sh $(patsubst build/c-tests/%,build/asan/%,$(C_TESTS))
 
 .PHONY: build-asan
 build-asan: $(patsubst build/c-tests/%,build/asan/%,$(C_TESTS))
 
 build/asan/%: c-tests/%.c c-tests/test.h $(HEADERS) | library
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
+	@echo "CC $@"
+	@$(CC) $(C_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
 
 build/asan/%: c-tests/%.cpp c-tests/test.h $(HEADERS) | library
 	@mkdir -p $(@D)
-	$(CXX) $(CXX_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
+	@echo "CXX $@"
+	@$(CXX) $(CXX_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
 
 test-valgrind: $(C_TESTS) ## c-tests under valgrind
-	SLOW=20 WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
+	@SLOW=20 WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
 	    sh c-tests/run.sh $(C_TESTS)
 
 # Other clients against the embedded broker, as far as they are on this machine.

@@ -1,0 +1,83 @@
+/* Headers: in the log and in the report as they were given; owned by the library once the message is accepted. */
+#include "test.h"
+
+static int reports, in_log;
+
+static void check_headers(const rk_message_t *m) {
+    rk_headers_t *h = NULL;
+    const char *name;
+    const void *value;
+    size_t name_len, value_len;
+    CHECK_OK(rk_message_headers(m, &h));
+    CHECK_INT(rk_headers_count(h), 4);
+    CHECK_OK(rk_headers_get(h, 0, &name, &name_len, &value, &value_len));
+    CHECK(name_len == 1 && memcmp(name, "a", 1) == 0 && value_len == 3 && memcmp(value, "1\0z", 3) == 0);
+    CHECK_OK(rk_headers_get(h, 1, &name, &name_len, &value, &value_len));
+    CHECK(name_len == 5 && memcmp(name, "empty", 5) == 0 && value != NULL && value_len == 0);
+    CHECK_OK(rk_headers_get(h, 2, &name, &name_len, &value, &value_len));
+    CHECK(name_len == 4 && memcmp(name, "null", 4) == 0 && value == NULL && value_len == 0);
+    CHECK_OK(rk_headers_get_last(h, "a", &value, &value_len));
+    CHECK(value_len == 1 && memcmp(value, "2", 1) == 0);
+    CHECK_ERR(rk_headers_get(h, 4, NULL, NULL, NULL, NULL), RK_RESP_ERR__NOENT);
+    CHECK_ERR(rk_headers_get_last(h, "b", &value, &value_len), RK_RESP_ERR__NOENT);
+    rk_headers_destroy(h);
+}
+
+static void on_report(rk_producer_t *rk, const rk_message_t *m, void *opaque) {
+    rk_headers_t *h = (rk_headers_t *)m->opaque; /* anything but NULL */
+    (void)rk;
+    (void)opaque;
+    reports++;
+    CHECK_OK(m->err);
+    if (m->len == 4) {
+        check_headers(m);
+    } else {
+        CHECK_ERR(rk_message_headers(m, &h), RK_RESP_ERR__NOENT);
+        CHECK(h == NULL);
+    }
+}
+
+static void in_partition(const rk_message_t *m, void *opaque) {
+    (void)opaque;
+    in_log++;
+    if (m->len == 4)
+        check_headers(m);
+}
+
+static rk_headers_t *make(void) {
+    rk_headers_t *h = rk_headers_new(4);
+    CHECK_OK(rk_headers_add(h, "a", 1, "1\0z", 3));
+    CHECK_OK(rk_headers_add_str(h, "gone", "x"));
+    CHECK_OK(rk_headers_add_str(h, "empty", ""));
+    CHECK_OK(rk_headers_add(h, "null", 4, NULL, 0));
+    CHECK_OK(rk_headers_add(h, "a", 1, "2", 1));
+    CHECK_OK(rk_headers_remove(h, "gone"));
+    CHECK_ERR(rk_headers_remove(h, "gone"), RK_RESP_ERR__NOENT);
+    return h;
+}
+
+int main(void) {
+    rk_conf_t *conf = test_conf(1);
+    rk_conf_set_dr_msg_cb(conf, on_report);
+    rk_producer_t *rk = test_producer(conf);
+    rk_topic_t *topic = rk_producer_topic(rk, "headers");
+    rk_headers_t *h = make(), *copy = rk_headers_copy(h);
+    CHECK_OK(rk_producer_produce_headers(rk, "headers", 0, 0, "with", 4, NULL, 0, h, 0, rk)); /* h is gone */
+    CHECK_OK(rk_topic_produce_headers(topic, 0, 0, "with", 4, "k", 1, copy, 0, rk));
+    CHECK_OK(rk_topic_produce_headers(topic, 0, 0, "without", 7, "k", 1, NULL, 0, rk));
+    CHECK_OK(rk_topic_produce_headers(topic, 0, 0, "without", 7, "k", 1, rk_headers_new(0), 0, rk));
+    CHECK_OK(test_produce(rk, "headers", 0, "without", rk));
+    /* Refused: they stay ours. */
+    h = make();
+    CHECK_ERR(rk_producer_produce_headers(rk, "headers", 0, 0, NULL, 4, NULL, 0, h, 0, rk), RK_RESP_ERR__INVALID_ARG);
+    CHECK_INT(rk_headers_count(h), 4);
+    rk_headers_destroy(h);
+
+    CHECK_OK(rk_producer_flush(rk, 20000));
+    CHECK_INT(reports, 5);
+    CHECK_OK(rk_mock_partition_foreach(rk_producer_mock(rk), "headers", 0, in_partition, NULL));
+    CHECK_INT(in_log, 5);
+    rk_topic_destroy(topic);
+    rk_producer_destroy(rk);
+    return 0;
+}
