@@ -22,8 +22,8 @@ except ImportError:
     sys.exit("e2e: the Python package confluent-kafka is missing: python3 -m pip install confluent-kafka")
 
 import cluster as kafka
-from clients import (NOT_PERSISTED, Failure, Message, Producing, Topics, check_log, check_order, expect,
-                     read_confluent, read_java, same)
+from clients import (NOT_PERSISTED, Failure, Message, Producing, Skipped, Topics, check_log, check_order,
+                     expect, read_confluent, read_java, same)
 
 CASES = []  # (name, nodes, function)
 ERR = {"UNKNOWN_TOPIC_OR_PART": 3, "MSG_SIZE_TOO_LARGE": 10, "_MSG_TIMED_OUT": -192, "_UNKNOWN_PARTITION": -190,
@@ -43,8 +43,8 @@ def case(nodes, *params):
 class Env:
     """What a case gets: the cluster, its topics, and producers that end with the case."""
 
-    def __init__(self, cluster, program, peer):
-        self.cluster, self.program, self.peer = cluster, program, peer
+    def __init__(self, cluster, program, peer, settings):
+        self.cluster, self.program, self.peer, self.settings = cluster, program, peer, settings
         self.bootstrap = cluster.bootstrap()
         self.topics = Topics(self.bootstrap)
         self.copies = min(3, len(cluster.nodes()))
@@ -59,7 +59,8 @@ class Env:
         return f"e2e-{time.time_ns()}-{self.number}"
 
     def produce(self, flush_ms=90000, **settings):
-        p = Producing(self.program, self.bootstrap, {k.replace("_", "."): v for k, v in settings.items()}, flush_ms)
+        settings = {k.replace("_", "."): v for k, v in settings.items()}
+        p = Producing(self.program, self.bootstrap, {**settings, **self.settings}, flush_ms)
         self.open.append(p)
         return p
 
@@ -124,7 +125,7 @@ def acks(env, level):
     p = env.produce(acks=level, linger_ms=1)
     p.feed(plain_messages(topic, range(5000), 3))
     p.finish().expect_all_delivered()
-    log = env.read(topic, settle_s=1 if level == "0" else 0)
+    log = env.read(topic, settle_s=0 if level == "all" else 1)  # a follower may lag behind the report
     check_log(p, log, with_offsets=level != "0")
     if level == "0":
         expect(sorted(r.value for r in log) == sorted(m.value for m in p.sent), "other values in the log than sent")
@@ -360,15 +361,17 @@ def run_cases(cases, nodes, a):
     cluster.down()
     cluster.up(nodes)
     try:
-        env = Env(cluster, a.program, a.peer)
+        env = Env(cluster, a.program, a.peer, dict(x.split("=", 1) for x in a.set))
         for name, _, f in cases:
-            start, why = time.monotonic(), None
+            start, why, outcome = time.monotonic(), None, "ok  "
             try:
                 f(env)
+            except Skipped as e:
+                why, outcome = str(e), "skip"
             except Failure as e:
-                why = str(e)
+                why, outcome = str(e), "FAIL"
             except Exception:  # noqa: BLE001: the next case must run all the same
-                why = traceback.format_exc()
+                why, outcome = traceback.format_exc(), "FAIL"
             finally:
                 for p in env.open:
                     p.abandon()
@@ -377,9 +380,10 @@ def run_cases(cases, nodes, a):
                     if node not in cluster.running():
                         cluster.start(node)
             label = f"{nodes} node{'s' if nodes > 1 else ''}  {name}"
-            print(f"{'FAIL' if why else 'ok  '} {label:<58} {time.monotonic() - start:5.1f} s", flush=True)
-            if why:
+            print(f"{outcome} {label:<58} {time.monotonic() - start:5.1f} s", flush=True)
+            if outcome == "FAIL":
                 failed.append(label)
+            if why:
                 print("     " + why.rstrip().replace("\n", "\n     "), flush=True)
     finally:
         if not a.keep:
@@ -394,6 +398,7 @@ def main():
     p.add_argument("--only", default="", help="only cases whose name matches this regular expression")
     p.add_argument("--dir", default=os.path.join(kafka.ROOT, "build", "kafka-e2e"), help="where the cluster keeps its data")
     p.add_argument("--peer", action="store_true", help="the program is built with librdkafka: allow for its ways")
+    p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting for every producer")
     p.add_argument("--keep", action="store_true", help="leave the last cluster running")
     p.add_argument("--list", action="store_true", help="list the cases")
     a = p.parse_args()
