@@ -97,6 +97,17 @@ fn aliases_read_back_under_every_name() {
 }
 
 #[test]
+fn empty_texts_are_the_default() {
+    let mut conf = Conf::new();
+    conf.set("client.id", "me").unwrap();
+    conf.set("client.id", "").unwrap();
+    assert_eq!(conf.get("client.id").as_deref(), Ok("rdkafka"));
+    conf.set("client.rack", "r1").unwrap();
+    conf.set("client.rack", "").unwrap();
+    assert_eq!(conf.get("client.rack").as_deref(), Ok(""));
+}
+
+#[test]
 fn copies_are_independent() {
     let mut first = Conf::new();
     first.set("client.id", "first").unwrap();

@@ -16,7 +16,7 @@ Kafka clients built on librdkafka; names of the Java producer are aliases where 
   ignores them.
 - Topic properties are set in the same way and apply to all topics.
 - Booleans are `true`, `t`, `1` or `false`, `f`, `0`. Integers are decimal, or hexadecimal with `0x`.
-- A NULL value resets a property to its default.
+- A NULL value resets a property to its default, and so does an empty text for strings.
 - **Refused** properties fail with the reason given unless the default is set. Those with **no effect** are checked,
   kept, and change nothing.
 

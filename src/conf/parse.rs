@@ -111,7 +111,10 @@ pub(super) fn parse(row: &Property, convert: Convert, text: &str, current: &Valu
     match row.kind {
         Kind::Text { .. } | Kind::Patterns => {
             let text = text.trim_start();
-            Ok(Value::Text(Some(text.to_owned())))
+            // Other clients take an empty text for the default too; without one, it is simply empty.
+            let default = Value::default_of(row);
+            let keep_default = text.is_empty() && default != Value::Text(None);
+            Ok(if keep_default { default } else { Value::Text(Some(text.to_owned())) })
         }
         Kind::Int { min, max, names, .. } => {
             let unit = if convert == Convert::BytesToKib { 1024 } else { 1 };
