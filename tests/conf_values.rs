@@ -1,9 +1,7 @@
 //! Setting, reading back, checking and typed settings, through the public interface.
 
 use proptest::prelude::*;
-use rkafka::conf::{
-    properties, AddressFamily, Compression, Conf, ConfError, DebugContexts, Kind, MetadataRecovery, Settings,
-};
+use rkafka::conf::{properties, AddressFamily, Compression, Conf, ConfError, DebugContexts, Kind, Settings};
 use rkafka::partitioner::PartitionerKind;
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
@@ -40,9 +38,8 @@ fn defaults() {
     assert_eq!((s.retries, s.retry_backoff_ms, s.retry_backoff_max_ms), (i32::MAX as u32, 100, 1_000));
     assert_eq!((s.metadata_refresh_interval_ms, s.metadata_max_age_ms), (300_000, 900_000));
     assert_eq!(s.metadata_refresh_fast_interval_ms, 100);
-    assert_eq!(s.metadata_recovery, MetadataRecovery::Rebootstrap);
     assert_eq!(s.broker_address_family, AddressFamily::Any);
-    assert!(s.allow_auto_create_topics && s.socket_nodelay && s.partitioner_adaptive && !s.partitioner_ignore_keys);
+    assert!(s.allow_auto_create_topics && s.socket_nodelay && s.partitioner_adaptive);
     assert_eq!((s.log_level, s.debug), (6, DebugContexts::NONE));
     assert_eq!((s.mock_brokers, s.mock_rtt_ms), (0, 0));
     assert!(s.warnings.is_empty(), "{:?}", s.warnings);
@@ -66,17 +63,28 @@ fn java_names_set_what_they_mean() {
         ("send.buffer.bytes", "131072"),
         ("receive.buffer.bytes", "65536"),
         ("partitioner.class", "org.apache.kafka.clients.producer.RoundRobinPartitioner"),
-        ("partitioner.ignore.keys", "true"),
         ("linger.ms", "0.5"),
         ("retries", "7"),
     ]);
     assert_eq!(s.queue_max_bytes, 32769 * 1024);
     assert_eq!((s.message_max_bytes, s.batch_size), (2_000_000, 1_500_000));
     assert_eq!((s.socket_send_buffer_bytes, s.socket_receive_buffer_bytes), (131_072, 65_536));
-    assert_eq!((s.linger_us, s.retries, s.partitioner_ignore_keys), (500, 7, true));
+    assert_eq!((s.linger_us, s.retries), (500, 7));
     assert_eq!((s.default_topic.acks, s.default_topic.message_timeout_ms), (-1, 120_000));
     assert_eq!(s.default_topic.partitioner, PartitionerKind::RoundRobin);
     assert_eq!(s.default_topic.compression, Compression::Lz4);
+}
+
+#[test]
+fn keys_can_be_ignored() {
+    let kind = |partitioner: &str| {
+        let s = settings(&[("partitioner.ignore.keys", "true"), ("partitioner", partitioner)]);
+        s.default_topic.partitioner
+    };
+    assert_eq!(kind("murmur2_random"), PartitionerKind::UniformSticky);
+    assert_eq!(kind("round_robin"), PartitionerKind::RoundRobin);
+    let s = settings(&[("partitioner.class", "org.apache.kafka.clients.producer.UniformStickyPartitioner")]);
+    assert_eq!(s.default_topic.partitioner, PartitionerKind::UniformSticky);
 }
 
 #[test]

@@ -110,7 +110,10 @@ fn description(row: &Property) -> String {
             Convert::Same => format!("Alias for `{target}`."),
             Convert::BytesToKib => format!("Alias for `{target}` in bytes, rounded up to kilobytes."),
             Convert::PartitionerClass => {
-                format!("Alias for `{target}` that also knows Java's `RoundRobinPartitioner` and `DefaultPartitioner`.")
+                format!(
+                    "Alias for `{target}` that also knows Java's `RoundRobinPartitioner`, `DefaultPartitioner` and \
+                 `UniformStickyPartitioner`."
+                )
             }
         };
     }

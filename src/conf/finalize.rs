@@ -1,9 +1,7 @@
 //! What properties demand of each other, and the typed settings made of them.
 
 use super::parse::{self, Value};
-use super::settings::{
-    AddressFamily, Compression, DebugContexts, DnsLookup, MetadataRecovery, Settings, TopicSettings,
-};
+use super::settings::{AddressFamily, Compression, DebugContexts, Settings, TopicSettings};
 use super::table::{Scope, Status, UsedBy, TABLE};
 use super::{Conf, Typed};
 use crate::partitioner::PartitionerKind;
@@ -130,7 +128,6 @@ impl Conf {
             bootstrap: parse::servers(global.text("bootstrap.servers")).unwrap_or_default(),
             software_name: parse::software(global.text("client.software.name"), "rkafka"),
             software_version: parse::software(global.text("client.software.version"), env!("CARGO_PKG_VERSION")),
-            client_rack: global.text("client.rack").to_owned(),
 
             message_max_bytes,
             receive_message_max_bytes: global.size("receive.message.max.bytes"),
@@ -141,16 +138,10 @@ impl Conf {
             socket_receive_buffer_bytes: global.size("socket.receive.buffer.bytes"),
             socket_keepalive: global.on("socket.keepalive.enable"),
             socket_nodelay: global.on("socket.nagle.disable"),
-            socket_max_fails: global.count("socket.max.fails"),
-            broker_address_ttl_ms: global.int("broker.address.ttl"),
             broker_address_family: match global.text("broker.address.family") {
                 "v4" => AddressFamily::V4,
                 "v6" => AddressFamily::V6,
                 _ => AddressFamily::Any,
-            },
-            dns_lookup: match global.text("client.dns.lookup") {
-                "resolve_canonical_bootstrap_servers_only" => DnsLookup::ResolveCanonicalBootstrapServersOnly,
-                _ => DnsLookup::UseAllDnsIps,
             },
             connection_setup_timeout_ms: global.int("socket.connection.setup.timeout.ms"),
             connections_max_idle_ms: global.int("connections.max.idle.ms"),
@@ -158,11 +149,6 @@ impl Conf {
             reconnect_backoff_max_ms: global.int("reconnect.backoff.max.ms"),
             api_version_request_timeout_ms: global.int("api.version.request.timeout.ms"),
 
-            metadata_recovery: match global.text("metadata.recovery.strategy") {
-                "none" => MetadataRecovery::None,
-                _ => MetadataRecovery::Rebootstrap,
-            },
-            metadata_rebootstrap_trigger_ms: global.int("metadata.recovery.rebootstrap.trigger.ms"),
             metadata_refresh_interval_ms: global.int("topic.metadata.refresh.interval.ms"),
             metadata_max_age_ms: global.int("metadata.max.age.ms"),
             metadata_refresh_fast_interval_ms: global.int("topic.metadata.refresh.fast.interval.ms"),
@@ -173,7 +159,6 @@ impl Conf {
             debug,
             log_level: if debug.is_empty() { i32::try_from(global.int("log_level")).unwrap_or(6) } else { 7 },
             log_queue: global.on("log.queue"),
-            log_thread_name: global.on("log.thread.name"),
             log_connection_close: global.on("log.connection.close"),
             statistics_interval_ms: global.int("statistics.interval.ms"),
 
@@ -188,12 +173,9 @@ impl Conf {
             retries: global.count("retries"),
             retry_backoff_ms: global.int("retry.backoff.ms"),
             retry_backoff_max_ms: global.int("retry.backoff.max.ms"),
-            backpressure_threshold: global.size("queue.buffering.backpressure.threshold"),
             delivery_report_only_error: global.on("delivery.report.only.error"),
             sticky_linger_ms: global.int("sticky.partitioning.linger.ms"),
             partitioner_adaptive: global.on("partitioner.adaptive.partitioning.enable"),
-            partitioner_availability_timeout_ms: global.int("partitioner.availability.timeout.ms"),
-            partitioner_ignore_keys: global.on("partitioner.ignore.keys"),
 
             mock_brokers: i32::try_from(global.int("test.mock.num.brokers")).unwrap_or(0),
             mock_rtt_ms: global.int("test.mock.broker.rtt"),
@@ -214,7 +196,11 @@ impl Conf {
             acks: i16::try_from(topic.int("acks")).unwrap_or(-1),
             request_timeout_ms: topic.int("request.timeout.ms"),
             message_timeout_ms: topic.int("message.timeout.ms"),
-            partitioner: topic.text("partitioner").parse::<PartitionerKind>().unwrap_or_default(),
+            partitioner: match topic.text("partitioner").parse().unwrap_or_default() {
+                PartitionerKind::RoundRobin => PartitionerKind::RoundRobin,
+                _ if global.on("partitioner.ignore.keys") => PartitionerKind::UniformSticky,
+                kind => kind,
+            },
             compression: Compression::ALL.into_iter().find(|c| c.name() == codec).unwrap_or_default(),
             compression_level: i32::try_from(topic.int("compression.level")).unwrap_or(-1),
         }

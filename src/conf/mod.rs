@@ -8,7 +8,7 @@ mod settings;
 mod table;
 
 pub use doc::configuration_md;
-pub use settings::{AddressFamily, Compression, DebugContexts, DnsLookup, MetadataRecovery, Settings, TopicSettings};
+pub use settings::{AddressFamily, Compression, DebugContexts, Settings, TopicSettings};
 pub use table::{properties, Importance, Kind, Property, Scope, Status, UsedBy};
 
 use parse::Value;

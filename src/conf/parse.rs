@@ -177,6 +177,7 @@ fn partitioner_of_class(class: &str) -> &str {
     match class.rsplit('.').next() {
         Some("RoundRobinPartitioner") => "round_robin",
         Some("DefaultPartitioner") => "murmur2_random",
+        Some("UniformStickyPartitioner") => "uniform_sticky",
         _ => class,
     }
 }

@@ -132,25 +132,6 @@ pub enum AddressFamily {
     V6,
 }
 
-/// `client.dns.lookup`
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum DnsLookup {
-    /// Try every address of a name in turn.
-    #[default]
-    UseAllDnsIps,
-    /// Replace each bootstrap name by the canonical names of its addresses.
-    ResolveCanonicalBootstrapServersOnly,
-}
-
-/// `metadata.recovery.strategy` (KIP-899, KIP-1102)
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum MetadataRecovery {
-    None,
-    /// When no known broker can be reached, start again from `bootstrap.servers`.
-    #[default]
-    Rebootstrap,
-}
-
 /// The working global properties, checked and adjusted to each other. `_ms` fields are milliseconds.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -161,8 +142,6 @@ pub struct Settings {
     /// `client.software.name`, as the broker may see it (KIP-511).
     pub software_name: String,
     pub software_version: String,
-    /// Empty: not set.
-    pub client_rack: String,
 
     // Sizes of requests and responses, in bytes.
     /// `message.max.bytes`: largest produce batch on the wire.
@@ -179,12 +158,7 @@ pub struct Settings {
     pub socket_keepalive: bool,
     /// `socket.nagle.disable`: set TCP_NODELAY.
     pub socket_nodelay: bool,
-    /// Requests timed out in a row after which the connection is closed; 0: never.
-    pub socket_max_fails: u32,
-    /// How long resolved addresses are used.
-    pub broker_address_ttl_ms: i64,
     pub broker_address_family: AddressFamily,
-    pub dns_lookup: DnsLookup,
     pub connection_setup_timeout_ms: i64,
     /// 0: idle connections stay open.
     pub connections_max_idle_ms: i64,
@@ -193,8 +167,6 @@ pub struct Settings {
     pub api_version_request_timeout_ms: i64,
 
     // Metadata.
-    pub metadata_recovery: MetadataRecovery,
-    pub metadata_rebootstrap_trigger_ms: i64,
     /// −1: no periodic refresh.
     pub metadata_refresh_interval_ms: i64,
     pub metadata_max_age_ms: i64,
@@ -211,7 +183,6 @@ pub struct Settings {
     pub log_level: i32,
     /// Logs wait in the event queue for poll instead of going out at once.
     pub log_queue: bool,
-    pub log_thread_name: bool,
     pub log_connection_close: bool,
     /// 0: off.
     pub statistics_interval_ms: i64,
@@ -229,17 +200,11 @@ pub struct Settings {
     pub retries: u32,
     pub retry_backoff_ms: i64,
     pub retry_backoff_max_ms: i64,
-    /// Requests waiting to be sent above which batches keep filling instead.
-    pub backpressure_threshold: usize,
     pub delivery_report_only_error: bool,
     /// 0: keyless messages go to a random partition each.
     pub sticky_linger_ms: i64,
     /// Keyless messages go to short queues more often (KIP-794).
     pub partitioner_adaptive: bool,
-    /// Partitions of a broker that took no request for this long get no keyless messages; 0: off.
-    pub partitioner_availability_timeout_ms: i64,
-    /// Keys are not used to choose partitions.
-    pub partitioner_ignore_keys: bool,
 
     // Tests.
     /// Brokers of an embedded cluster to start and use; 0: none.

@@ -30,8 +30,17 @@ pub(super) static FEATURES: [&str; 14] = [
 /// What this build has of [`FEATURES`].
 pub(super) const BUILT_FEATURES: &str = "gzip,snappy,lz4,zstd";
 
-pub(super) static PARTITIONERS: [&str; 8] =
-    ["random", "consistent", "consistent_random", "murmur2", "murmur2_random", "fnv1a", "fnv1a_random", "round_robin"];
+pub(super) static PARTITIONERS: [&str; 9] = [
+    "random",
+    "consistent",
+    "consistent_random",
+    "murmur2",
+    "murmur2_random",
+    "fnv1a",
+    "fnv1a_random",
+    "round_robin",
+    "uniform_sticky",
+];
 
 const NO_CALLBACK: &str = "there is no such callback in this version";
 

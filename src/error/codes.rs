@@ -12,7 +12,7 @@ const fn cstr(text: &'static str, skip: usize) -> &'static CStr {
     }
 }
 
-// A constant is spelled `ERR_` and then the name, so that the name is written once: `ERR__MSG_TIMED_OUT` is `_MSG_TIMED_OUT`.
+// A constant is spelled `ERR_` and then the name, so that the name is written once: `ERR__FENCED` is `_FENCED`.
 macro_rules! error_codes {
     ($($code:literal $id:ident $description:literal)*) => {
         impl RespErr {

@@ -1,7 +1,7 @@
 //! What a producer must do about the code of a partition in a ProduceResponse, or about a request that got none.
 //!
-//! One row per code, each with its reason. A code without a row is a refusal that a repetition cannot change: permanent,
-//! nothing persisted.
+//! One row per code, each with its reason. A code without a row is a refusal that a repetition cannot change: it is
+//! permanent, and nothing was persisted.
 
 use super::RespErr;
 

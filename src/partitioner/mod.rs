@@ -31,10 +31,12 @@ pub enum PartitionerKind {
     Fnv1aRandom,
     /// One partition after the other, keys or not.
     RoundRobin,
+    /// Every message as if it had no key: Java's `partitioner.ignore.keys`.
+    UniformSticky,
 }
 
 impl PartitionerKind {
-    pub const ALL: [PartitionerKind; 8] = [
+    pub const ALL: [PartitionerKind; 9] = [
         PartitionerKind::Random,
         PartitionerKind::Consistent,
         PartitionerKind::ConsistentRandom,
@@ -43,6 +45,7 @@ impl PartitionerKind {
         PartitionerKind::Fnv1a,
         PartitionerKind::Fnv1aRandom,
         PartitionerKind::RoundRobin,
+        PartitionerKind::UniformSticky,
     ];
 
     /// The property's value.
@@ -56,6 +59,7 @@ impl PartitionerKind {
             PartitionerKind::Fnv1a => "fnv1a",
             PartitionerKind::Fnv1aRandom => "fnv1a_random",
             PartitionerKind::RoundRobin => "round_robin",
+            PartitionerKind::UniformSticky => "uniform_sticky",
         }
     }
 
@@ -68,6 +72,7 @@ impl PartitionerKind {
         match self {
             PartitionerKind::ConsistentRandom => key.is_none_or(<[u8]>::is_empty),
             PartitionerKind::Random | PartitionerKind::Murmur2Random | PartitionerKind::Fnv1aRandom => key.is_none(),
+            PartitionerKind::UniformSticky => true,
             PartitionerKind::Consistent
             | PartitionerKind::Murmur2
             | PartitionerKind::Fnv1a
@@ -82,8 +87,8 @@ impl PartitionerKind {
     }
 }
 
-/// The number of which the remainder by the partition count is the key's partition. `random` and `round_robin` know no
-/// such number; for them it is 0.
+/// The number of which the remainder by the partition count is the key's partition. `random`, `round_robin` and
+/// `uniform_sticky` know no such number; for them it is 0.
 #[inline]
 pub fn hash_key(kind: PartitionerKind, key: &[u8]) -> u32 {
     match kind {
@@ -92,19 +97,19 @@ pub fn hash_key(kind: PartitionerKind, key: &[u8]) -> u32 {
         PartitionerKind::Murmur2 | PartitionerKind::Murmur2Random => hash::murmur2(key) & 0x7fff_ffff,
         // Sarama's hash partitioner takes the absolute value of a signed number.
         PartitionerKind::Fnv1a | PartitionerKind::Fnv1aRandom => (hash::fnv1a(key) as i32).unsigned_abs(),
-        PartitionerKind::Random | PartitionerKind::RoundRobin => 0,
+        PartitionerKind::Random | PartitionerKind::RoundRobin | PartitionerKind::UniformSticky => 0,
     }
 }
 
-/// The partition out of `n` for a message with this key; no key counts as an empty one. For `random` it is a random one.
-/// `round_robin` depends on what went before, which the caller counts; here it is 0, as is everything when `n` is not
-/// positive.
+/// The partition out of `n` for a message with this key; no key counts as an empty one. For `random` and
+/// `uniform_sticky` it is a random one. `round_robin` depends on what went before, which the caller counts; here it is 0,
+/// as is everything when `n` is not positive.
 #[inline]
 pub fn partition_for_key(kind: PartitionerKind, key: Option<&[u8]>, n: i32) -> i32 {
     if n <= 0 {
         return 0;
     }
-    if kind == PartitionerKind::Random {
+    if matches!(kind, PartitionerKind::Random | PartitionerKind::UniformSticky) {
         return rand::rng().random_range(0..n);
     }
     // Less than n, so it fits.

@@ -5,8 +5,8 @@ use rand::{Rng, RngExt};
 /// Chooses one of `available`, the partitions that have a leader.
 ///
 /// With `loads`, what waits for each of `available` in the same order, a partition is chosen with the probability of
-/// (greatest load + 1 − its own load) over the sum of those; `previous` may be chosen again. Without, all but `previous`
-/// are equally likely. Returns `previous` when nothing is available, and ignores `loads` of another length.
+/// (greatest load + 1 − its own load) over the sum of those; `previous` may be chosen again. Without, all but
+/// `previous` are equally likely. Returns `previous` when nothing is available, and ignores `loads` of another length.
 pub fn choose<R: Rng + ?Sized>(available: &[i32], loads: Option<&[u32]>, previous: i32, rng: &mut R) -> i32 {
     match (available, loads) {
         ([], _) => previous,

@@ -32,14 +32,18 @@ pub(super) static ROWS: &[Property] = &[
          unless it is 1.",
     ),
     alias("max.in.flight", "max.in.flight.requests.per.connection"),
-    choice("metadata.recovery.strategy", &["none", "rebootstrap"], "rebootstrap").about(
-        "What to do when no known broker can be reached: `rebootstrap` starts again from `bootstrap.servers`, \
+    choice("metadata.recovery.strategy", &["none", "rebootstrap"], "rebootstrap")
+        .no_effect("bootstrap servers are asked again whenever no other broker answers")
+        .about(
+            "What to do when no known broker can be reached: `rebootstrap` starts again from `bootstrap.servers`, \
          `none` goes on trying the known ones (KIP-899).",
-    ),
-    int("metadata.recovery.rebootstrap.trigger.ms", 0, 2_147_483_647, 300_000).about(
-        "How long metadata could not be had before `metadata.recovery.strategy=rebootstrap` sets in \
+        ),
+    int("metadata.recovery.rebootstrap.trigger.ms", 0, 2_147_483_647, 300_000)
+        .no_effect("bootstrap servers are asked again as soon as no other broker answers")
+        .about(
+            "How long metadata could not be had before `metadata.recovery.strategy=rebootstrap` sets in \
          (KIP-1102).",
-    ),
+        ),
     int("topic.metadata.refresh.interval.ms", -1, 3_600_000, 300_000).about(
         "How often metadata of the topics in use is asked for even without a reason, to see new brokers, \
          partitions and leaders. -1 switches it off, which is not advised.",
@@ -86,8 +90,10 @@ pub(super) static ROWS: &[Property] = &[
         .about("Let the system probe idle connections (SO_KEEPALIVE), so that dead peers are noticed."),
     boolean("socket.nagle.disable", true).about("Send at once instead of gathering small packets (TCP_NODELAY)."),
     int("socket.max.fails", 0, 1_000_000, 1)
+        .no_effect("a request that times out closes its connection at once")
         .about("Requests timed out in a row after which the connection is closed and opened anew; 0 never does."),
     int("broker.address.ttl", 0, 86_400_000, 1000)
+        .no_effect("a name is resolved for each connection")
         .about("How long, in milliseconds, the addresses of a host name are used before the name is resolved again."),
     choice("broker.address.family", &["any", "v4", "v6"], "any")
         .about("Which addresses of a broker to use: IPv4, IPv6 or both."),
@@ -128,7 +134,9 @@ pub(super) static ROWS: &[Property] = &[
         "Keep log lines in the event queue until poll, instead of handing them over from the thread that \
          logs.",
     ),
-    boolean("log.thread.name", true).about("Put the name of the logging thread into each line."),
+    boolean("log.thread.name", true)
+        .no_effect("lines name the broker they are about")
+        .about("Put the name of the logging thread into each line."),
     boolean("enable.random.seed", true)
         .no_effect("random numbers come from a generator of the client's own")
         .about("In librdkafka, seed the C library's random numbers."),
@@ -177,6 +185,7 @@ pub(super) static ROWS: &[Property] = &[
         .no_effect("only consumers choose replicas by it")
         .about("Rack of this client, as in `broker.rack`."),
     choice("client.dns.lookup", &["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"], "use_all_dns_ips")
+        .refused("canonical names serve Kerberos only, which is not supported in this version")
         .about(
             "`use_all_dns_ips` tries every address of a host name in turn; \
          `resolve_canonical_bootstrap_servers_only` replaces each bootstrap name by the canonical names of \

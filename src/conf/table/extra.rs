@@ -28,10 +28,13 @@ pub(super) static ROWS: &[Property] = &[
         "Give messages without a key more often to partitions whose queue is short, so that a slow broker gets fewer \
          (KIP-794).",
     ),
-    int("partitioner.availability.timeout.ms", 0, 2_147_483_647, 0).producer().about(
-        "Give no messages without a key to partitions of a broker that has been unable to take requests for this \
+    int("partitioner.availability.timeout.ms", 0, 2_147_483_647, 0)
+        .producer()
+        .refused("not supported in this version yet")
+        .about(
+            "Give no messages without a key to partitions of a broker that has been unable to take requests for this \
          long; 0 switches it off (KIP-794). Needs `partitioner.adaptive.partitioning.enable`.",
-    ),
+        ),
     // For bindings and tests.
     text("client.software.name").or("rkafka").about(
         "Name of the software, told to brokers (KIP-511). Characters other than `a-zA-Z0-9.-` become `-`. For \

@@ -46,10 +46,13 @@ pub(super) static ROWS: &[Property] = &[
          `retry.backoff.max.ms`, with a random spread.",
     ),
     int("retry.backoff.max.ms", 1, 300_000, 1000).medium().about("Longest pause before sending again."),
-    int("queue.buffering.backpressure.threshold", 1, 1_000_000, 1).producer().about(
-        "Requests to a broker not yet written to its socket above which batches go on filling instead of \
+    int("queue.buffering.backpressure.threshold", 1, 1_000_000, 1)
+        .producer()
+        .no_effect("a request is made only when the socket can take it; until then batches go on filling")
+        .about(
+            "Requests to a broker not yet written to its socket above which batches go on filling instead of \
          making further requests.",
-    ),
+        ),
     choice("compression.codec", &["none", "gzip", "snappy", "lz4", "zstd"], "none")
         .producer()
         .medium()

@@ -31,12 +31,12 @@ pub(super) static ROWS: &[Property] = &[
         .no_effect("reports always carry the offset")
         .about("Formerly switched on the offset in delivery reports."),
     choice("partitioner", &PARTITIONERS, "consistent_random").topic().producer().high().about(
-        "How a message without an explicit partition gets one. `random`: at random; `consistent`: CRC-32 of \
-         the key, no key counts as an empty one; `consistent_random`: the same, but an empty or no key is \
-         random; `murmur2`: Java's hash of the key, no key counts as an empty one; `murmur2_random`: the \
-         same, but no key is random (Java's default); `fnv1a`: FNV-1a of the key, no key counts as an empty \
-         one; `fnv1a_random`: the same, but no key is random; `round_robin`: one after the other, whatever \
-         the key. Random ones stick to a partition for a while, see `sticky.partitioning.linger.ms`.",
+        "How a message without an explicit partition gets one. `random`: at random; `consistent`: CRC-32 of the \
+         key, no key counts as an empty one; `consistent_random`: the same, but an empty or no key is random; \
+         `murmur2`: Java's hash of the key, no key counts as an empty one; `murmur2_random`: the same, but no key \
+         is random (Java's default); `fnv1a`: FNV-1a of the key, no key counts as an empty one; `fnv1a_random`: \
+         the same, but no key is random; `round_robin`: one after the other, whatever the key; `uniform_sticky`: \
+         no key is looked at. Random ones stick to a partition for a while, see `sticky.partitioning.linger.ms`.",
     ),
     callback("partitioner_cb", "rk_conf_set_partitioner_cb()")
         .topic()
