@@ -3,7 +3,7 @@
 //! [`MockCluster`] starts it, steers it and looks into it. It serves this library's tests, programs that set
 //! `test.mock.num.brokers`, and any other Kafka client that is pointed at the `rkafka-broker` program.
 //!
-//! * [`cluster`]: set-up, controls, inspection. `server`: the thread of a broker.
+//! * [`cluster`]: controls, inspection. `shared`: set-up and state. `server`: the thread of a broker.
 //! * `handlers`: one module per API key. `topics`, `log`: what they act upon.
 //! * [`batch`], `codec`: reading record batches, apart from the client's own code.
 //! * [`faults`]: what goes wrong, and when. [`profiles`]: versions of past releases.
@@ -16,11 +16,13 @@ mod handlers;
 mod log;
 pub mod profiles;
 mod server;
+mod shared;
 mod topics;
 
 #[cfg(test)]
 mod tests;
 
 pub use batch::Strictness;
-pub use cluster::{MockCluster, MockRecord, Options, SeenRequest};
+pub use cluster::{MockCluster, MockRecord};
 pub use faults::{Faults, HostileMode};
+pub use shared::{Options, SeenRequest};

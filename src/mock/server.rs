@@ -3,9 +3,9 @@
 //! As in Kafka, the answers of a connection leave in the order of the requests, and a fetch that waits for data holds up
 //! what comes after it on the same connection.
 
-use super::cluster::{Broker, Shared};
 use super::faults::{self, Fault, HostileMode};
 use super::handlers::{self, fetch, Reply, Request};
+use super::shared::{Broker, Shared};
 use crate::protocol::messages::fetch::FetchRequest;
 use crate::protocol::{api, ApiKey, Reader, RequestHeader, Writer};
 use crate::sys::poll::{poll, PollFd};

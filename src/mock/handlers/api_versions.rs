@@ -6,7 +6,7 @@
 //! * From v3 on the client's name and version must be such as Kafka takes; else INVALID_REQUEST.
 
 use super::{key, Reply, Request};
-use crate::mock::cluster::Shared;
+use crate::mock::shared::Shared;
 use crate::protocol::api::begin_response;
 use crate::protocol::messages::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::{ApiKey, DecodeError, Reader, Writer};

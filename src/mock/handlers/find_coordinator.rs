@@ -4,7 +4,7 @@
 //!   or transactions behind it: a client that goes on to join one finds that those APIs are not offered.
 
 use super::{Reply, Request};
-use crate::mock::cluster::Broker;
+use crate::mock::shared::Broker;
 use crate::protocol::messages::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use crate::protocol::{DecodeError, Reader, Writer};
 

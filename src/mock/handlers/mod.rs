@@ -11,9 +11,9 @@ mod list_offsets;
 mod metadata;
 mod produce;
 
-use super::cluster::{Broker, Shared};
 use super::faults::Fault;
 use super::profiles::key;
+use super::shared::{Broker, Shared};
 use super::topics::{PartitionState, Topic, TopicId};
 use crate::protocol::messages::fetch::FetchRequest;
 use crate::protocol::messages::produce::{LeaderIdAndEpoch, NodeEndpoint};
