@@ -136,6 +136,21 @@ impl MockCluster {
         Ok(())
     }
 
+    /// `num.partitions`: the partition count of topics created without one from now on.
+    pub fn set_default_partitions(&self, count: i32) {
+        self.shared.default_partitions.store(count, Ordering::Relaxed);
+    }
+
+    /// `auto.create.topics.enable`
+    pub fn set_auto_create_topics(&self, yes: bool) {
+        self.shared.auto_create_topics.store(yes, Ordering::Relaxed);
+    }
+
+    /// `message.max.bytes`: the largest batch taken from now on.
+    pub fn set_message_max_bytes(&self, bytes: usize) {
+        self.shared.message_max_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     // Brokers
 
     /// Closes the listener and every connection. Leaders stay as they are (see [`MockCluster::fail_over`]), and so does
@@ -187,6 +202,11 @@ impl MockCluster {
         self.shared.broker(broker).map_or(0, |b| b.connections.load(Ordering::Relaxed))
     }
 
+    /// Connections that the broker has accepted since the start; 0 if it does not exist.
+    pub fn accepted_connections(&self, broker: i32) -> u64 {
+        self.shared.broker(broker).map_or(0, |b| b.accepted.load(Ordering::Relaxed))
+    }
+
     // Versions
 
     /// Offers these versions of an API, as far as the broker has them; `min > max` takes the API away.
@@ -208,7 +228,7 @@ impl MockCluster {
     // Faults
 
     /// The next requests of `api_key`, one each, get these error codes and nothing else happens; −195 closes the
-    /// connection instead, −185 never answers, 0 lets one pass.
+    /// connection instead, −185 never answers this request nor those behind it on its connection, 0 lets one pass.
     pub fn push_request_errors(&self, api_key: i16, errors: &[i16]) {
         self.shared.faults.lock().push(None, api_key, errors.iter().map(|e| Fault::error(*e)));
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 /// In place of an error code: close the connection instead of answering (librdkafka's `_TRANSPORT`).
 pub const CLOSE: i16 = -195;
-/// In place of an error code: never answer the request (librdkafka's `_TIMED_OUT`).
+/// In place of an error code: never answer the request (librdkafka's `_TIMED_OUT`), nor those behind it on the connection.
 pub const SILENCE: i16 = -185;
 
 /// What happens to one request.

@@ -161,6 +161,7 @@ impl Server<'_> {
                     // Answers are written whole, so Nagle's delay would only cost.
                     let set = stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true));
                     if set.is_ok() {
+                        self.broker.accepted.fetch_add(1, Ordering::Relaxed);
                         self.conns.push(Conn::new(stream, peer.to_string()));
                     }
                 }
@@ -205,6 +206,9 @@ struct Conn {
     waiting: Option<Waiting>,
     /// No more requests are read: an answer in the queue ends the connection.
     ending: bool,
+    /// A request was left without an answer, and so is all that comes after it, as when a broker is stuck on it. Input is
+    /// thrown away, to notice that the client gives up.
+    mute: bool,
     /// Why the connection must go; empty if that needs no log line.
     failed: Option<String>,
     closed: bool,
@@ -221,6 +225,7 @@ impl Conn {
             unsent: 0,
             waiting: None,
             ending: false,
+            mute: false,
             failed: None,
             closed: false,
         }
@@ -247,6 +252,7 @@ impl Conn {
             return;
         }
         match self.input.fill(&mut self.stream) {
+            Ok(true) if self.mute => self.input.consume(self.input.unread()),
             Ok(true) => {}
             Ok(false) => {
                 self.failed.get_or_insert_default();
@@ -258,12 +264,17 @@ impl Conn {
         }
     }
 
+    /// Whether the next request may be handled.
+    fn ready(&self) -> bool {
+        self.waiting.is_none() && !self.ending && !self.mute && self.failed.is_none() && self.unsent < MAX_UNSENT
+    }
+
     /// Handles every whole request that has come, as far as a waiting fetch lets. Returns whether a log may have changed.
     fn serve(&mut self, shared: &Shared, broker: &Broker, mood: &Mood) -> bool {
         let mut produced = false;
         // The request's bytes stay where they were read while the handler looks at them.
         let mut input = std::mem::take(&mut self.input);
-        while self.waiting.is_none() && !self.ending && self.failed.is_none() && self.unsent < MAX_UNSENT {
+        while self.ready() {
             match input.frame() {
                 Ok(Some(frame)) => {
                     let len = frame.len() + 4;
@@ -315,11 +326,7 @@ impl Conn {
                 Ok(()) => self.answer(shared, mood, key, fault, w.into_vec()),
                 Err(e) => self.failed = Some(format!("answer to API key {key}: {e}")),
             },
-            Ok(Reply::Nothing) => {
-                if fault.error == faults::CLOSE {
-                    self.strike(mood, fault);
-                }
-            }
+            Ok(Reply::Nothing) => self.strike(mood, fault),
             Ok(Reply::Wait(request)) => {
                 let deadline = Instant::now() + Duration::from_millis(request.max_wait_ms.max(0) as u64);
                 let correlation_id = header.correlation_id;
@@ -373,8 +380,9 @@ impl Conn {
         self.answers.push_back(Answer { due, bytes, close: self.ending, trickle });
     }
 
-    /// Closes the connection when its time comes, or leaves the request without an answer.
+    /// Closes the connection when its time comes, or leaves the request without an answer, if `fault` says so.
     fn strike(&mut self, mood: &Mood, fault: Fault) {
+        self.mute |= fault.error == faults::SILENCE;
         if fault.error == faults::CLOSE {
             self.ending = true;
             let due = Instant::now() + mood.rtt + Duration::from_millis(fault.rtt_ms as u64);

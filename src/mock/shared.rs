@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::{TcpListener, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,6 +81,8 @@ pub(crate) struct Broker {
     pub control: Mutex<Control>,
     changed: Condvar,
     pub connections: AtomicUsize,
+    /// Connections accepted since the start.
+    pub accepted: AtomicU64,
 }
 
 #[derive(Default)]
@@ -110,6 +112,7 @@ impl Broker {
             control: Mutex::default(),
             changed: Condvar::new(),
             connections: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
         };
         Ok((broker, listener))
     }
@@ -156,7 +159,11 @@ pub struct SeenRequest {
 
 /// What all broker threads share. Locks are taken in the order topics, partition, faults; none is held while waiting.
 pub(crate) struct Shared {
+    /// As they were at the start; the next three can be changed.
     pub options: Options,
+    pub default_partitions: AtomicI32,
+    pub auto_create_topics: AtomicBool,
+    pub message_max_bytes: AtomicUsize,
     pub brokers: Vec<Broker>,
     pub topics: RwLock<Topics>,
     pub faults: Mutex<FaultTable>,
@@ -193,6 +200,9 @@ impl Shared {
             listeners.push(listener);
         }
         let shared = Arc::new(Shared {
+            default_partitions: AtomicI32::new(options.default_partitions),
+            auto_create_topics: AtomicBool::new(options.auto_create_topics),
+            message_max_bytes: AtomicUsize::new(options.message_max_bytes),
             options,
             brokers,
             topics: RwLock::default(),
@@ -322,7 +332,7 @@ impl Shared {
 
     /// Creates a topic; −1 stands for the default of either number.
     pub fn create_topic(&self, name: &str, partitions: i32, rf: i16, log: LogConfig) -> Result<Arc<Topic>, RespErr> {
-        let partitions = if partitions == -1 { self.options.default_partitions } else { partitions };
+        let partitions = if partitions == -1 { self.default_partitions.load(Ordering::Relaxed) } else { partitions };
         let default_rf = self.options.default_replication_factor.clamp(1, self.brokers.len().min(1000) as i16);
         let rf = if rf == -1 { default_rf } else { rf };
         self.topics.write().create(name, partitions, rf, &self.broker_ids(), log)

@@ -303,6 +303,82 @@ fn pushed_errors_strike_once_each() {
 }
 
 #[test]
+fn silence_mutes_the_connection_alone() {
+    let c = cluster(1);
+    c.create_topic("t", 1, 1).unwrap();
+    let mut client = Client::new(&c, 1);
+    c.push_after_append_errors(key::PRODUCE, &[faults::SILENCE]);
+    client.stream.set_read_timeout(Some(Duration::from_millis(60))).unwrap();
+    assert_eq!(client.produce(9, "t", 0, &plain()), None);
+    assert_eq!(client.produce(9, "t", 0, &plain()), None);
+    assert_eq!(c.high_watermark("t", 0), Ok(3));
+    assert_eq!(Client::new(&c, 1).produce(9, "t", 0, &plain()), Some((0, 3)));
+    assert_eq!(c.accepted_connections(1), 2);
+    // The broker notices when the muted client goes.
+    drop(client);
+    let start = Instant::now();
+    while c.connection_count(1) > 0 {
+        assert!(start.elapsed() < Duration::from_secs(5));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn settings_change_while_it_runs() {
+    let c = cluster(1);
+    let mut client = Client::new(&c, 1);
+    c.set_default_partitions(7);
+    assert_eq!(client.metadata(9, Some(&["seven"])).topics[0].partitions.len(), 7);
+    c.set_auto_create_topics(false);
+    assert_eq!(client.metadata(9, Some(&["other"])).topics[0].error_code, 3);
+    c.set_message_max_bytes(plain().len() - 1);
+    assert_eq!(client.produce(9, "seven", 0, &plain()), Some((10, -1)));
+}
+
+/// Requests of every API and version with some bits flipped: the broker must outlive them all.
+#[test]
+fn damaged_requests_do_no_harm() {
+    let c = cluster(2);
+    c.create_topic("t", 2, 1).unwrap();
+    let mut rng = faults::SplitMix(11);
+    let batch = build(&[1, 2], (5, 0, 0));
+    for api in handlers::TABLE {
+        for version in api.min..=api.max {
+            let key = ApiKey::from_i16(api.key).unwrap();
+            let mut w = Writer::new();
+            let start = api::begin_request(&mut w, key, version, 1, Some("test"));
+            match key {
+                ApiKey::Produce => {
+                    let data = vec![PartitionProduceData { index: 0, records: Some(&batch) }];
+                    let topic_data = vec![TopicProduceData { name: "t", partition_data: data, ..Default::default() }];
+                    ProduceRequest { acks: 1, topic_data, ..Default::default() }.encode(&mut w, version);
+                }
+                ApiKey::Fetch => fetch_request("t", 0, 1).encode(&mut w, version),
+                ApiKey::Metadata => {
+                    let topic = MetadataRequestTopic { name: Some("t".to_string()), ..Default::default() };
+                    MetadataRequest { topics: Some(vec![topic]), ..Default::default() }.encode(&mut w, version);
+                }
+                // A run of small numbers reads as lengths, counts and short strings of the others.
+                _ => w.raw(&[0, 1, 0, 2, b'a', b'b', 2, b'c', 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0, 1, 0, 0]),
+            }
+            w.end_frame(start, 0).unwrap();
+            for _ in 0..12 {
+                let mut b = w.as_slice().to_vec();
+                for _ in 0..rng.below(6) {
+                    // The length, API key and version stay.
+                    let at = 8 + rng.below(b.len() as u64 - 8) as usize;
+                    b[at] ^= 1 << rng.below(8);
+                }
+                let _ = Client::new(&c, 1 + rng.below(2) as usize).stream.write_all(&b);
+            }
+        }
+    }
+    for broker in 1..=2 {
+        assert_eq!(Client::new(&c, broker).metadata(9, Some(&["t"])).brokers.len(), 2);
+    }
+}
+
+#[test]
 fn throttling_is_told() {
     let c = cluster(1);
     c.throttle(key::METADATA, 123);

@@ -13,6 +13,7 @@ use crate::protocol::messages::metadata::{
     MetadataBroker, MetadataPartition, MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataTopic,
 };
 use crate::protocol::{DecodeError, Reader, Writer, ZERO_UUID};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -69,7 +70,7 @@ fn one_topic(cx: &Request<'_>, asked: MetadataRequestTopic, may_create: bool, do
     let known = cx.shared.topics.read().get(&name).cloned();
     let topic = match known {
         Some(t) => Ok(t),
-        None if may_create && cx.shared.options.auto_create_topics => {
+        None if may_create && cx.shared.auto_create_topics.load(Ordering::Relaxed) => {
             cx.shared.topic_or_create(&name).map_err(|e| e.0 as i16)
         }
         None => Err(UNKNOWN_TOPIC_OR_PARTITION),

@@ -105,7 +105,7 @@ fn append(
         return Err(Failure::code(fault));
     }
     // The checksum is taken before the partition is locked.
-    let checked = batch::check(records, cx.shared.strictness(), cx.shared.options.message_max_bytes);
+    let checked = batch::check(records, cx.shared.strictness(), cx.shared.message_max_bytes.load(Ordering::Relaxed));
     let mut state = partition.state.lock();
     if state.leader != cx.broker.id {
         out.current_leader = leader_of(&state);
