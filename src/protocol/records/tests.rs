@@ -196,6 +196,26 @@ fn records_must_match_count_and_bytes() {
     assert_eq!(all(&[16, 0, 0, 0, 1, 1, 2, 1, 1], 1).unwrap_err().field, "header key");
 }
 
+/// Writes the seed corpus of the fuzz target; run it by name after a change of the format.
+#[test]
+#[ignore = "writes files"]
+fn write_fuzz_corpus() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/record_batch");
+    std::fs::create_dir_all(&dir).unwrap();
+    let mut records = Vec::new();
+    let headers = [Header { key: b"h", value: None }, Header { key: b"trace", value: Some(b"1") }];
+    for i in 0..20 {
+        let key = (i % 3 > 0).then_some(&b"key"[..]);
+        encode_record(&mut records, i as i64, i, key, Some(&text(i as usize)), &headers[..i as usize % 3]);
+    }
+    for codec in CODECS {
+        let header = BatchHeader { attributes: codec as i16, count: 20, last_offset_delta: 19, ..Default::default() };
+        let batch = encode_batch(&header, &packed(codec, -1, &[&records], &mut CompressCtx::default()));
+        std::fs::write(dir.join(format!("{codec:?}").to_lowercase()), batch).unwrap();
+    }
+    std::fs::write(dir.join("three"), [batch_of(1), batch_of(2), batch_of(3)].concat()).unwrap();
+}
+
 type Rec = (i64, i32, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(Vec<u8>, Option<Vec<u8>>)>);
 
 fn records() -> impl Strategy<Value = Vec<Rec>> {
