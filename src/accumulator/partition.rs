@@ -33,7 +33,10 @@ pub struct Change {
 
 /// The memory limit (`queue.buffering.max.kbytes`) is reached.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NoMemory;
+pub struct NoMemory {
+    /// A batch was closed all the same: the broker thread has to be told.
+    pub closed: bool,
+}
 
 pub struct PartitionQueue<O: BatchOwner> {
     open: AtomicPtr<Chunk>,
@@ -109,7 +112,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
             inner.class += 1;
         }
         let (used, records) = inner.open_batch.as_ref().map_or((0, 0), |b| (b.bytes, b.count));
-        let (chunk, charged) = self.chunk_for(max_len + ENTRY, inner.class, moved.is_some()).ok_or(NoMemory)?;
+        let (chunk, charged) = self.chunk_for(max_len + ENTRY, inner.class, moved.is_some()).ok_or(NoMemory { closed: change.closed })?;
         let now_us = if moved.is_some() { rec.now_us } else { clock::precise_us() };
         let number = inner.next_number;
         let batch = match &mut inner.open_batch {

@@ -99,6 +99,13 @@ impl MainThread {
             meta.refreshed = Some(Instant::now());
         }
         let n = r.partitions.iter().map(|p| p.partition_index.saturating_add(1)).max().unwrap_or(0);
+        if n as usize > r.partitions.len() {
+            // A broker lists every partition. An index beyond their number is damage, and must not make partitions up.
+            let text = format!("Topic {}: metadata lists {} partitions, one with index {}", t.info.name, r.partitions.len(), n - 1);
+            self.shared.log(super::log::ERR, "METADATA", text);
+            self.asker.want_again(&t.info.name);
+            return;
+        }
         let before = t.partition_count();
         t.set_partition_count(&self.shared, n);
         let mut complete = n > 0;

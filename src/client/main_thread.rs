@@ -6,7 +6,7 @@ use super::metadata::ClusterMetadata;
 use super::metadata_request::Asker;
 use super::shared::Shared;
 use super::stats;
-use super::topic::{Partition, Topic, NO_LEADER};
+use super::topic::{Partition, Topic, KNOWN, NO_LEADER};
 use crate::conf::DebugContexts;
 use crate::error::RespErr;
 use crate::protocol::messages::metadata::MetadataResponse;
@@ -168,6 +168,7 @@ impl MainThread {
 
     fn scan_orphans(&mut self, now: Instant) {
         let shared = &self.shared;
+        let patience = shared.patience();
         let propagation = Duration::from_millis(shared.settings.topic_metadata_propagation_max_ms as u64);
         self.orphans.retain(|_, p| {
             if p.leader.load(Acquire) != NO_LEADER {
@@ -175,6 +176,19 @@ impl MainThread {
                 return false;
             }
             expiry::expire(shared, p, now);
+            // Closed early enough that its last records do not expire much before their time.
+            {
+                let mut inner = p.queue.lock();
+                if inner.open_since().is_some_and(|t| now >= t + patience) {
+                    p.queue.close_open_in(&mut inner);
+                }
+            }
+            if let Some(t) = shared.topics.get(p.info.name.as_bytes()).map(|t| &t.state) {
+                if t.state.load(Acquire) == KNOWN && p.index >= t.partition_count() && t.partition_count() > 0 {
+                    // The topic was made anew with fewer partitions while these were in flight or being produced.
+                    expiry::fail(shared, expiry::take_all(p), RespErr::ERR__UNKNOWN_PARTITION);
+                }
+            }
             let missing = shared.topics.get(p.info.name.as_bytes()).and_then(|t| t.state.meta.lock().missing_since);
             if missing.is_some_and(|t| now >= t + propagation) {
                 expiry::fail(shared, expiry::take_all(p), RespErr::ERR__UNKNOWN_TOPIC);

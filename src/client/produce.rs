@@ -6,6 +6,7 @@ use super::shared::Shared;
 use super::topic::{Partition, Topic, TopicState, KNOWN, STICKY_SLOTS};
 use crate::accumulator::budget::thread_hint;
 use crate::accumulator::chunk::Append;
+use crate::accumulator::partition::NoMemory;
 use crate::accumulator::record::{RecordRef, NO_HEADERS};
 use crate::error::RespErr;
 use crate::partitioner::{self, sticky, PartitionerKind};
@@ -157,13 +158,16 @@ impl Shared {
         hint: usize,
         moved: Option<Instant>,
     ) -> Result<(), RespErr> {
-        let full = |_| RespErr::ERR__QUEUE_FULL;
+        let full = |p: &Arc<Partition>, e: NoMemory| {
+            self.look(p, e.closed);
+            RespErr::ERR__QUEUE_FULL
+        };
         loop {
             if moved.is_none() && t.state.load(Acquire) != KNOWN {
                 // The gate: under the lock of the waiting queue the state cannot change to KNOWN.
                 let gate = || t.state.load(Acquire) != KNOWN;
                 let p = &t.unassigned;
-                if let Some(change) = p.queue.append_locked(p, rec, self.limits, None, true, gate).map_err(full)? {
+                if let Some(change) = p.queue.append_locked(p, rec, self.limits, None, true, gate).map_err(|e| full(p, e))? {
                     self.look(p, change.opened || change.closed);
                     return Ok(());
                 }
@@ -177,7 +181,7 @@ impl Shared {
             let p = t.partition(i).ok_or(RespErr::ERR__UNKNOWN_PARTITION)?;
             // A keyless record does not open a batch on the partition where the last one just ended: it moves on.
             let Some(change) =
-                p.queue.append_locked(p, rec, self.limits, moved, !keyless, || true).map_err(full)?
+                p.queue.append_locked(p, rec, self.limits, moved, !keyless, || true).map_err(|e| full(p, e))?
             else {
                 continue;
             };
@@ -187,7 +191,7 @@ impl Shared {
             }
             let next = self.rotate(t, i, hint);
             let p = t.partition(next).ok_or(RespErr::ERR__UNKNOWN_PARTITION)?;
-            if let Some(change) = p.queue.append_locked(p, rec, self.limits, moved, true, || true).map_err(full)? {
+            if let Some(change) = p.queue.append_locked(p, rec, self.limits, moved, true, || true).map_err(|e| full(p, e))? {
                 self.look(p, change.opened || change.closed);
                 return Ok(());
             }

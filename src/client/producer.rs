@@ -109,6 +109,10 @@ impl Producer {
     /// The next event. Waits at most `timeout` for it: `None` for ever, zero not at all.
     #[inline]
     pub fn poll_event(&self, timeout: Option<Duration>) -> Option<Event> {
+        if self.shared.closing.load(Relaxed) && self.shared.events.is_empty() {
+            // A message whose produce call overlapped `close` may have been queued behind its back.
+            self.shared.fail_everything(RespErr::ERR__DESTROY);
+        }
         self.shared.events.pop(timeout)
     }
 
@@ -134,6 +138,12 @@ impl Producer {
     /// Messages accepted whose report has not been served.
     pub fn messages_pending(&self) -> usize {
         self.shared.home.budget.in_use()
+    }
+
+    /// Memory charged to `queue.buffering.max.kbytes`, bytes; zero when no message is pending. For tests.
+    #[doc(hidden)]
+    pub fn queue_bytes(&self) -> usize {
+        self.shared.home.budget.bytes_in_use()
     }
 
     /// Gives messages the verdict "purged": those that wait (`PURGE_QUEUE`), those in flight (`PURGE_INFLIGHT`).

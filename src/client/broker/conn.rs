@@ -17,6 +17,8 @@ pub enum Purpose {
     /// The batches in the order of the request; one that has its verdict already is `None`.
     Produce {
         batches: Vec<Option<Batch<Partition>>>,
+        /// The topic id by which each went; metadata may have another one by the time of the answer.
+        topic_ids: Vec<[u8; 16]>,
         acks: i16,
     },
 }

@@ -83,6 +83,8 @@ pub struct BrokerHandle {
     wake: Wake,
     /// The thread is not waiting, or has been woken: no need to write to the wake descriptor.
     awake: AtomicBool,
+    /// Something was asked for since the thread last began its loop; see `nudge`.
+    nudged: AtomicBool,
     state: AtomicU8,
     pub state_since: Mutex<std::time::Instant>,
     /// Consecutive failures to connect.
@@ -100,6 +102,7 @@ impl BrokerHandle {
             inbox,
             wake: Wake::new()?,
             awake: AtomicBool::new(true),
+            nudged: AtomicBool::new(true),
             state: AtomicU8::new(0),
             state_since: Mutex::new(std::time::Instant::now()),
             failures: AtomicI32::new(0),
@@ -130,9 +133,12 @@ impl BrokerHandle {
         self.send(BrokerOp::Look(p));
     }
 
-    /// Lets the thread run through its loop once.
+    /// Lets the thread run through its whole loop once more, wherever in the loop it is now: either it sees `nudged`
+    /// before it waits, or this sees that it is about to wait. (Each side writes its flag, then reads the other's, all in
+    /// one total order.)
     pub fn nudge(&self) {
-        if !self.awake.swap(true, AcqRel) {
+        self.nudged.store(true, SeqCst);
+        if !self.awake.swap(true, SeqCst) {
             self.counters.wakeups.fetch_add(1, Relaxed);
             self.wake.wake();
         }

@@ -106,17 +106,13 @@ impl BrokerThread {
     fn send_produce(&mut self, batches: Vec<Batch<Partition>>) {
         let Link::Up(conn) = &self.link else { return self.return_unsent(batches) };
         let range = conn.version_range(ApiKey::Produce);
-        let Some(mut version) = range.and_then(|(min, max)| negotiate(ApiKey::Produce, min, max)) else {
+        let Some(version) = range.and_then(|(min, max)| negotiate(ApiKey::Produce, min, max)) else {
             let text = format!(
                 "{}: the broker has no version of Produce that this client speaks (it needs record batches v2: Kafka 0.11 or newer)",
                 self.me.name()
             );
             return self.refuse(batches, RespErr::ERR__UNSUPPORTED_FEATURE, text);
         };
-        // Ids must be known for every topic of the request.
-        if version > LAST_BY_NAME && batches.iter().any(|b| *b.owner.info.id.lock() == [0; 16]) {
-            version = LAST_BY_NAME;
-        }
         let mut ready = Vec::with_capacity(batches.len());
         for mut batch in batches {
             if self.prepare(&mut batch, version) {
@@ -131,6 +127,14 @@ impl BrokerThread {
         }
         // Partitions of a topic must be neighbours.
         ready.sort_by_key(|b| Arc::as_ptr(&b.owner.info) as usize);
+        // Read once: the main thread may change them meanwhile.
+        let mut topic_ids: Vec<[u8; 16]> = Vec::with_capacity(ready.len());
+        for (i, b) in ready.iter().enumerate() {
+            let same = i > 0 && Arc::ptr_eq(&ready[i - 1].owner.info, &b.owner.info);
+            topic_ids.push(if same { topic_ids[i - 1] } else { *b.owner.info.id.lock() });
+        }
+        // Ids must be known for every topic of the request.
+        let version = if topic_ids.contains(&[0; 16]) { version.min(LAST_BY_NAME) } else { version };
         let conf = &ready[0].owner.info.conf;
         let (acks, timeout_ms) = (conf.acks, conf.request_timeout_ms);
         let Link::Up(conn) = &mut self.link else { return };
@@ -143,8 +147,7 @@ impl BrokerThread {
         let mut extra = 0;
         for topic in ready.chunk_by(same) {
             let info = &topic[0].owner.info;
-            let topic_id = *info.id.lock();
-            request::topic(&mut w, version, &info.name, &topic_id, topic.len());
+            request::topic(&mut w, version, &info.name, &topic_ids[cuts.len()], topic.len());
             for batch in topic {
                 let len = records_len(batch);
                 request::partition(&mut w, version, batch.owner.index, HEADER_LEN + len);
@@ -165,7 +168,7 @@ impl BrokerThread {
         let deadline = Instant::now() + Duration::from_millis(timeout_ms as u64 + 1000);
         let first_expiry = ready.iter().filter_map(super::thread::expiry_of).min();
         let batches = ready.into_iter().map(Some).collect();
-        let purpose = Purpose::Produce { batches, acks };
+        let purpose = Purpose::Produce { batches, topic_ids, acks };
         let request = InFlight::new(id, ApiKey::Produce, version, deadline, purpose, w.into_vec(), cuts);
         let Link::Up(conn) = &mut self.link else { return };
         conn.push(request);

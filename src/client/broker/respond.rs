@@ -90,7 +90,8 @@ impl BrokerThread {
             conn.versions = versions;
             self.link = Link::Up(conn);
             match served {
-                Ok(After::Nothing) => {}
+                // A request without an answer may have become the first in line.
+                Ok(After::Nothing) => self.settle_unanswered(),
                 Ok(After::Ready) => self.link_ready(),
                 Ok(After::AskVersionsAgain(version)) => self.send_api_versions(version),
                 Err(text) => {
@@ -140,12 +141,12 @@ impl BrokerThread {
                     }
                 }
             }
-            Purpose::Produce { batches, .. } => {
+            Purpose::Produce { batches, topic_ids, .. } => {
                 self.produce_in_flight = self.produce_in_flight.saturating_sub(1);
                 let decoded = header.and_then(|()| ProduceResponse::decode(&mut r, version).map_err(bad));
                 match decoded {
                     Ok(body) => {
-                        self.produce_answered(batches, &body);
+                        self.produce_answered(batches, &topic_ids, &body);
                         self.throttle(body.throttle_time_ms);
                         Ok(After::Nothing)
                     }
@@ -188,17 +189,22 @@ impl BrokerThread {
     }
 
     /// Gives each batch of the request its verdict.
-    fn produce_answered(&mut self, mut batches: Vec<Option<Batch<Partition>>>, body: &ProduceResponse<'_>) {
+    fn produce_answered(
+        &mut self,
+        mut batches: Vec<Option<Batch<Partition>>>,
+        topic_ids: &[[u8; 16]],
+        body: &ProduceResponse<'_>,
+    ) {
         let mut guess = 0;
         for answer in &body.responses {
-            let is_it = |b: &Batch<Partition>| {
+            let is_it = |i: usize, b: &Batch<Partition>| {
                 b.owner.index == answer.index
                     && (b.owner.info.name == answer.topic
-                        || (answer.topic.is_empty() && *b.owner.info.id.lock() == answer.topic_id))
+                        || (answer.topic.is_empty() && topic_ids[i] == answer.topic_id))
             };
             // Brokers answer in the order of the request; if one does not, look for it.
             let n = batches.len();
-            let at = (0..n).map(|i| (guess + i) % n).find(|&i| batches[i].as_ref().is_some_and(is_it));
+            let at = (0..n).map(|i| (guess + i) % n).find(|&i| batches[i].as_ref().is_some_and(|b| is_it(i, b)));
             if let Some(batch) = at.and_then(|i| batches[i].take()) {
                 guess = at.map_or(0, |i| (i + 1) % n);
                 self.judge(batch, answer, body);
@@ -309,7 +315,7 @@ impl BrokerThread {
             inner.in_flight == 0
         };
         self.shared.deliver_with(batch, verdict, own);
-        if back && p.leader.load(Acquire) != self.me.id {
+        if back && (self.stopping || p.leader.load(Acquire) != self.me.id) {
             self.shared.send_look(&p);
         }
     }

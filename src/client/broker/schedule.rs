@@ -1,12 +1,12 @@
 //! When a broker thread has to look at which partition again: linger, retry backoff, expiry; and which have batches ready.
 //!
-//! A partition is in each list at most once, by the bits in `Partition::scheduled`, which also name the broker whose
+//! A partition is in each list at most once, by the bits in `Partition::scheduled`, which also name the thread whose
 //! lists are meant: after a leader change the new thread starts from no bits, and what the old thread still has in its
 //! lists it drops when it comes to it. (At worst a partition is in a list twice, which costs one look too many.)
 
 use super::super::topic::Partition;
 use std::collections::{BinaryHeap, VecDeque};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,8 +39,9 @@ impl Ord for Timed {
 }
 
 pub struct Schedule {
-    /// This broker, as the bits' owner.
-    me: i32,
+    /// This thread, as the bits' owner. Not the broker's id: a broker that leaves the cluster and comes back is served by
+    /// another thread, whose lists are empty.
+    owner: u32,
     pub ready: VecDeque<Arc<Partition>>,
     /// In the order of their deadlines, since linger is the same for all.
     pub linger: VecDeque<Timed>,
@@ -49,9 +50,10 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    pub fn new(me: i32) -> Schedule {
+    pub fn new() -> Schedule {
+        static OWNERS: AtomicU32 = AtomicU32::new(0);
         Schedule {
-            me,
+            owner: OWNERS.fetch_add(1, Relaxed),
             ready: VecDeque::new(),
             linger: VecDeque::new(),
             backoff: BinaryHeap::new(),
@@ -61,20 +63,16 @@ impl Schedule {
 
     fn bits(&self, p: &Partition) -> u8 {
         let word = p.scheduled.load(Relaxed);
-        if word >> 63 == 1 && (word >> 8) as u32 == self.owner() {
+        if word >> 63 == 1 && (word >> 8) as u32 == self.owner {
             word as u8
         } else {
             0
         }
     }
 
-    /// Broker ids from −1 down to i32::MIN are possible, so the owner is the id's bits, with a bit above that says "set".
-    fn owner(&self) -> u32 {
-        self.me as u32
-    }
-
     fn set_bits(&self, p: &Partition, bits: u8) {
-        p.scheduled.store((self.owner() as u64) << 8 | bits as u64 | 1 << 63, Relaxed);
+        // The top bit says that there is an owner.
+        p.scheduled.store((self.owner as u64) << 8 | bits as u64 | 1 << 63, Relaxed);
     }
 
     /// Enters the partition into a list unless it is there; true if it was not.
@@ -113,6 +111,12 @@ impl Schedule {
         if self.enter(p, EXPIRY) {
             self.expiry.push(Timed { at, partition: p.clone() });
         }
+    }
+
+    /// As `add_expiry`, for one that may be listed with a later time: listed again then, which costs a look too many.
+    pub fn expiry_no_later_than(&mut self, p: &Arc<Partition>, at: Instant) {
+        self.enter(p, EXPIRY);
+        self.expiry.push(Timed { at, partition: p.clone() });
     }
 
     pub fn next_ready(&mut self) -> Option<Arc<Partition>> {

@@ -57,7 +57,7 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             no_delay: s.socket_nodelay,
         };
         let mut thread = BrokerThread {
-            sched: Schedule::new(me.id),
+            sched: Schedule::new(),
             link: Link::Down { retry_at: now },
             compress: CompressCtx::default(),
             metadata_queue: VecDeque::new(),
@@ -84,6 +84,8 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
 impl BrokerThread {
     fn run(&mut self) {
         while !self.stopping {
+            // What was asked for until now, this round sees; what comes later keeps it from waiting.
+            self.me.nudged.store(false, SeqCst);
             self.take_orders();
             if self.stopping {
                 break;
@@ -123,7 +125,6 @@ impl BrokerThread {
                     }
                 }
                 BrokerOp::Retire => {
-                    self.go_down(RespErr::ERR__DESTROY_BROKER, "no longer in the cluster".to_owned());
                     self.retire();
                 }
                 BrokerOp::Stop => self.stopping = true,
@@ -139,10 +140,11 @@ impl BrokerThread {
             return;
         }
         let timeout = p.info.conf.message_timeout_ms;
-        let (ready, open, oldest) = {
+        let (ready, open, oldest, retried) = {
             let inner = p.queue.lock();
             p.backlog.store(inner.ready.len() as u32, Relaxed);
-            (!inner.ready.is_empty(), inner.open_since(), inner.oldest())
+            let retried = inner.ready.front().is_some_and(|b| b.attempts > 0);
+            (!inner.ready.is_empty(), inner.open_since(), inner.oldest(), retried)
         };
         if ready {
             self.sched.add_ready(&p);
@@ -151,7 +153,13 @@ impl BrokerThread {
             self.sched.add_linger(&p, opened + Duration::from_micros(self.shared.settings.linger_us as u64));
         }
         if let (Some(oldest), true) = (oldest, timeout > 0) {
-            self.sched.add_expiry(&p, oldest + Duration::from_millis(timeout as u64));
+            let at = oldest + Duration::from_millis(timeout as u64);
+            if retried {
+                // Older than what was noted when newer batches came, perhaps.
+                self.sched.expiry_no_later_than(&p, at);
+            } else {
+                self.sched.add_expiry(&p, at);
+            }
         }
     }
 
@@ -186,18 +194,20 @@ impl BrokerThread {
     fn close_lingered(&mut self, now: Instant) {
         let can_send = self.can_send();
         let flushing = self.shared.flushing.load(Acquire) > 0;
-        if self.sched.linger.is_empty() || (self.is_up() && !can_send) {
+        if self.sched.linger.is_empty() {
             return;
         }
-        let until = if can_send {
-            if flushing { now + Duration::from_secs(3600) } else { now }
+        let linger = Duration::from_micros(self.shared.settings.linger_us as u64);
+        let open_for = if can_send { linger } else { self.patience() };
+        // The list is in the order of opening, and says opening plus linger.
+        let until = if can_send && flushing {
+            now + Duration::from_secs(3600)
         } else {
-            now.checked_sub(self.patience()).unwrap_or(now)
+            (now + linger).checked_sub(open_for).unwrap_or(now)
         };
         // Those that came back into the list while it was worked off are for the next round.
         for _ in 0..self.sched.linger.len() {
             let Some(p) = self.sched.due_linger(until) else { break };
-            let linger = Duration::from_micros(self.shared.settings.linger_us as u64);
             let mut inner = p.queue.lock();
             match inner.open_since() {
                 Some(opened) if !flushing && opened + linger > until => {
@@ -210,15 +220,20 @@ impl BrokerThread {
                     drop(inner);
                     self.sched.add_ready(&p);
                 }
+                // Full, and closed by a producing thread that then found no memory for the next batch.
+                None if !inner.ready.is_empty() => {
+                    drop(inner);
+                    self.sched.add_ready(&p);
+                }
                 None => {}
             }
         }
     }
 
-    /// How long an open batch may fill while the broker cannot be reached.
+    /// How long an open batch may fill while nothing can be sent. The records of a batch expire together, at the first
+    /// one's time; this bounds how much too early that is for the last one.
     fn patience(&self) -> Duration {
-        let timeout = self.shared.topic_settings.message_timeout_ms as u64;
-        Duration::from_millis(if timeout == 0 { 1000 } else { (timeout / 50).clamp(1, 1000) })
+        self.shared.patience()
     }
 
     /// Reports the records whose time is over.
@@ -277,12 +292,9 @@ impl BrokerThread {
         consider(self.sched.backoff.peek().map(|t| t.at));
         consider(self.next_scan);
         consider(self.throttled_until);
-        let linger = self.sched.linger.front().map(|t| t.at);
-        if self.can_send() {
-            consider(linger);
-        } else if !self.is_up() {
-            consider(linger.map(|t| t + self.patience()));
-        }
+        let linger = Duration::from_micros(self.shared.settings.linger_us as u64);
+        let open_for = if self.can_send() { linger } else { self.patience() };
+        consider(self.sched.linger.front().and_then(|t| (t.at + open_for).checked_sub(linger)));
         match &self.link {
             Link::Down { retry_at } if self.connection_wanted() => consider(Some(*retry_at)),
             Link::Connecting { deadline, .. } => consider(Some(*deadline)),
@@ -311,9 +323,9 @@ impl BrokerThread {
             Link::Connecting { tcp, .. } => (Some(tcp.fd()), true),
             Link::Up(conn) => (Some(conn.tcp.fd()), conn.blocked()),
         };
-        // From here on senders write to the wake descriptor; an order that came just before is seen by the check.
+        // From here on senders write to the wake descriptor; what came before is seen by the check.
         self.me.awake.store(false, SeqCst);
-        let timeout = if !self.me.inbox.is_empty() {
+        let timeout = if self.me.nudged.load(SeqCst) || !self.me.inbox.is_empty() {
             Some(Duration::ZERO)
         } else {
             self.next_timer().map(|t| t.saturating_duration_since(now))
@@ -386,8 +398,11 @@ impl BrokerThread {
 
     /// The thread ends; the partitions in its lists go to whoever leads them now.
     fn retire(&mut self) {
+        // Not a failure that the application should hear of.
         self.stopping = true;
-        let sched = std::mem::replace(&mut self.sched, Schedule::new(self.me.id));
+        self.go_down(RespErr::ERR__DESTROY_BROKER, "no longer in the cluster".to_owned());
+        self.fail_waiting_metadata(RespErr::ERR__DESTROY_BROKER);
+        let sched = std::mem::replace(&mut self.sched, Schedule::new());
         let timed = sched.linger.into_iter().chain(sched.backoff).chain(sched.expiry).map(|t| t.partition);
         for p in sched.ready.into_iter().chain(timed) {
             self.shared.send_look(&p);
@@ -397,6 +412,9 @@ impl BrokerThread {
             match op {
                 BrokerOp::Look(p) => self.shared.send_look(&p),
                 BrokerOp::Metadata { tag, .. } => self.metadata_failed(tag, RespErr::ERR__DESTROY_BROKER),
+                BrokerOp::Purge(done) => {
+                    let _ = done.send(());
+                }
                 _ => {}
             }
         }

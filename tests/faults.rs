@@ -1,0 +1,259 @@
+//! Invariants under random faults of the embedded broker: one report for each accepted message, reports that the log
+//! bears out, order kept, budgets full again, no thread left, nothing hangs.
+//!
+//! `RKAFKA_SEED=n` runs the round of that seed alone; `RKAFKA_ROUNDS=n` sets how many there are.
+
+mod common;
+
+use common::{eventually, ms, threads_named, Harness};
+use rkafka::client::{Producer, PARTITION_UA, PURGE_INFLIGHT, PURGE_NON_BLOCKING, PURGE_QUEUE};
+use rkafka::error::RespErr;
+use rkafka::mock::faults::{SplitMix, CLOSE};
+use rkafka::mock::{Faults, MockCluster};
+use std::collections::HashSet;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::time::{Duration, Instant};
+
+const BROKERS: i32 = 3;
+/// How long the default run may take before it stops beginning new rounds.
+const DEFAULT_RUN: Duration = Duration::from_secs(30);
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name}={v} is not a number")))
+}
+
+#[test]
+fn one_true_report_per_message_whatever_happens() {
+    let began = Instant::now();
+    let (first, rounds) = match number("RKAFKA_SEED") {
+        Some(seed) => (seed, number("RKAFKA_ROUNDS").unwrap_or(1)),
+        None => {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+            (now as u64 % 1_000_000_000, number("RKAFKA_ROUNDS").unwrap_or(u64::MAX))
+        }
+    };
+    let limit = if number("RKAFKA_ROUNDS").is_some() { Duration::MAX } else { DEFAULT_RUN };
+    let mut done = 0;
+    for seed in (first..).take(rounds as usize) {
+        if began.elapsed() >= limit {
+            break;
+        }
+        if let Err(e) = catch_unwind(AssertUnwindSafe(|| round(seed))) {
+            eprintln!("\nRKAFKA_SEED={seed} repeats this round\n");
+            resume_unwind(e);
+        }
+        done += 1;
+    }
+    println!("{done} rounds from RKAFKA_SEED={first}");
+}
+
+/// The settings of a round, by its seed.
+struct Plan {
+    pairs: Vec<(&'static str, String)>,
+    topics: Vec<(String, i32)>,
+    threads: usize,
+    messages: usize,
+    pad: usize,
+    message_timeout: u64,
+    ordered: bool,
+    purge: bool,
+    /// Close with messages queued, before the cluster is whole again.
+    abrupt: bool,
+    volatile: bool,
+    mixture: bool,
+}
+
+fn plan(rng: &mut SplitMix) -> Plan {
+    let mut one_of = |list: &[&str]| list[rng.below(list.len() as u64) as usize].to_owned();
+    let max_in_flight = one_of(&["1", "1", "5", "1000000"]);
+    let message_timeout = one_of(&["20000", "20000", "20000", "400", "1200"]);
+    let pairs = vec![
+        ("test.mock.num.brokers", BROKERS.to_string()),
+        ("acks", one_of(&["all", "all", "1", "0"])),
+        ("linger.ms", one_of(&["0", "1", "5", "20"])),
+        ("batch.num.messages", one_of(&["10000", "10000", "1", "7"])),
+        ("batch.size", one_of(&["1000000", "1000000", "200", "4000"])),
+        ("compression.codec", one_of(&["none", "none", "gzip", "snappy", "lz4", "zstd"])),
+        ("max.in.flight", max_in_flight.clone()),
+        ("message.timeout.ms", message_timeout.clone()),
+        ("retries", one_of(&["2147483647", "2147483647", "2147483647", "2"])),
+        ("retry.backoff.ms", one_of(&["1", "5", "50"])),
+        ("retry.backoff.max.ms", "100".to_owned()),
+        ("request.timeout.ms", one_of(&["100", "1000"])),
+        ("socket.timeout.ms", "1500".to_owned()),
+        ("topic.metadata.propagation.max.ms", one_of(&["300", "30000"])),
+        ("topic.metadata.refresh.interval.ms", one_of(&["300000", "100"])),
+        ("queue.buffering.max.messages", one_of(&["100000", "50"])),
+        ("queue.buffering.max.kbytes", one_of(&["1048576", "1048576", "64"])),
+        ("partitioner", one_of(&["consistent_random", "murmur2_random", "random", "round_robin"])),
+        ("connections.max.idle.ms", one_of(&["0", "0", "50"])),
+    ];
+    let topics = (0..1 + rng.below(3)).map(|i| (format!("topic{i}"), 1 + rng.below(5) as i32)).collect();
+    Plan {
+        pairs,
+        topics,
+        threads: 1 + rng.below(3) as usize,
+        messages: 100 + rng.below(500) as usize,
+        pad: [1, 100, 2000][rng.below(3) as usize],
+        message_timeout: message_timeout.parse().unwrap_or(0),
+        ordered: max_in_flight == "1",
+        purge: rng.below(4) == 0,
+        abrupt: rng.below(4) == 0,
+        volatile: rng.below(3) == 0,
+        mixture: rng.below(2) == 0,
+    }
+}
+
+fn round(seed: u64) {
+    let mut rng = SplitMix(seed);
+    let plan = plan(&mut rng);
+    let pairs: Vec<(&str, &str)> = plan.pairs.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let mut h = Harness::new(&pairs);
+    h.pad = plan.pad;
+    let cluster = h.cluster();
+    for (name, partitions) in &plan.topics {
+        if rng.below(3) > 0 {
+            cluster.create_topic(name, *partitions, -1).expect("a topic");
+        }
+    }
+    if plan.mixture {
+        cluster.set_faults(Some(Faults::random(seed).max_delay(10).silence(rng.below(3) == 0)));
+    }
+    let running = AtomicBool::new(true);
+    let mut volatile = HashSet::new();
+    let seeds: Vec<u64> = (0..plan.threads).map(|_| rng.next()).collect();
+    std::thread::scope(|scope| {
+        let producers: Vec<_> = seeds
+            .iter()
+            .enumerate()
+            .map(|(thread, seed)| {
+                scope.spawn({
+                    let (h, plan, seed) = (&h, &plan, *seed);
+                    move || produce(h, plan, thread, seed)
+                })
+            })
+            .collect();
+        let chaos = scope.spawn(|| {
+            let mut volatile = HashSet::new();
+            while running.load(Acquire) {
+                strike(&cluster, &h.producer, &plan, &mut rng, &mut volatile);
+                std::thread::sleep(ms(rng.below(15)));
+            }
+            volatile
+        });
+        let ends: Vec<_> = producers.into_iter().map(|t| t.join()).collect();
+        running.store(false, Release);
+        volatile = chaos.join().expect("the chaos thread");
+        ends.into_iter().for_each(|e| e.unwrap_or_else(|p| resume_unwind(p)));
+    });
+    if !plan.abrupt {
+        heal(&cluster, &plan);
+        // Retries, reconnects, request time-outs of what was frozen; or else the messages' own time.
+        h.flush(ms(plan.message_timeout.min(12_000) + 3000));
+    }
+    h.close(Duration::from_secs(8));
+    heal(&cluster, &plan);
+    let wrong = h.compare_with_log(&volatile, plan.ordered);
+    assert!(wrong.is_empty(), "{}\n{:?}", wrong.join("\n"), plan.pairs);
+    drop(h);
+    drop(cluster);
+    eventually("threads of the client end", Duration::from_secs(5), || threads_named("rk:") == 0);
+}
+
+/// A producing thread: all its messages, waiting a little while the queue is full.
+fn produce(h: &Harness, plan: &Plan, thread: usize, seed: u64) {
+    let mut rng = SplitMix(seed);
+    let topics: Vec<_> = plan.topics.iter().map(|(name, n)| (h.topic(name), *n)).collect();
+    // A burst now and then, and pauses, so that batches of all sizes come up.
+    for seq in 0..plan.messages {
+        let (topic, n) = &topics[rng.below(topics.len() as u64) as usize];
+        let key = format!("key{}", rng.below(20));
+        let (partition, key) = match rng.below(4) {
+            0 => (rng.below(*n as u64) as i32, None),
+            1 => (PARTITION_UA, Some(key.as_bytes())),
+            _ => (PARTITION_UA, None),
+        };
+        let until = Instant::now() + ms(plan.message_timeout + 8000);
+        loop {
+            match h.produce(topic, partition, key, (thread, seq)) {
+                Ok(_) => break,
+                Err(RespErr::ERR__QUEUE_FULL) => {
+                    assert!(Instant::now() < until, "the queue stays full for {} ms", plan.message_timeout + 8000);
+                    std::thread::sleep(ms(1));
+                }
+                // The topic was made anew with fewer partitions, or does not exist.
+                Err(RespErr::ERR__UNKNOWN_PARTITION | RespErr::ERR__UNKNOWN_TOPIC) => break,
+                Err(e) => panic!("produce: {e:?}"),
+            }
+        }
+        if rng.below(20) == 0 {
+            std::thread::sleep(ms(rng.below(20)));
+        }
+    }
+}
+
+/// One thing goes wrong, or is mended.
+fn strike(cluster: &MockCluster, producer: &Producer, plan: &Plan, rng: &mut SplitMix, volatile: &mut HashSet<String>) {
+    let broker = 1 + rng.below(BROKERS as u64) as i32;
+    let (topic, _) = &plan.topics[rng.below(plan.topics.len() as u64) as usize];
+    let codes = [2i16, 3, 5, 6, 7, 13, 19, 56, 74, 100, 29, 87];
+    let some: Vec<i16> = (0..1 + rng.below(3)).map(|_| codes[rng.below(codes.len() as u64) as usize]).collect();
+    // Errors of control methods say that a topic is not there (yet), which is as good.
+    match rng.below(26) {
+        0 => drop(cluster.broker_down(broker)),
+        1..=4 => drop(cluster.broker_up(-1)),
+        5 => drop(cluster.broker_down(-1)),
+        6 | 7 => drop(cluster.set_partition_leader(topic, rng.below(3) as i32, broker)),
+        8 => drop(cluster.set_partition_leader(topic, 0, -1)),
+        9 => cluster.drop_connection_mid_response(0, rng.below(60) as usize),
+        10 => cluster.drop_connection_mid_response(3, rng.below(60) as usize),
+        11 => cluster.push_after_append_errors(0, &[[CLOSE, 7, 20][rng.below(3) as usize]]),
+        12 => cluster.push_request_errors(0, &some),
+        13 => cluster.push_request_errors(3, &[[5, 3, CLOSE][rng.below(3) as usize]]),
+        14 => cluster.push_request_errors(18, &[CLOSE]),
+        15 => drop(cluster.set_rtt(broker, rng.below(30) as i32)),
+        16 => cluster.throttle(0, rng.below(30) as i32),
+        17 => drop(cluster.freeze(broker)),
+        18..=20 => drop(cluster.unfreeze(-1)),
+        21 => drop(cluster.drop_connections(broker)),
+        22 => drop(cluster.set_partition_count(topic, 1 + rng.below(8) as i32)),
+        23 if plan.volatile => {
+            volatile.insert(topic.clone());
+            let _ = if rng.below(2) == 0 { cluster.delete_topic(topic) } else { cluster.recreate_topic(topic) };
+        }
+        24 if plan.purge => {
+            let flags = [
+                PURGE_QUEUE,
+                PURGE_INFLIGHT,
+                PURGE_QUEUE | PURGE_INFLIGHT,
+                PURGE_QUEUE | PURGE_INFLIGHT | PURGE_NON_BLOCKING,
+            ];
+            producer.purge(flags[rng.below(4) as usize]).expect("valid flags");
+        }
+        25 => {
+            producer.set_flushing(true);
+            std::thread::sleep(ms(rng.below(5)));
+            producer.set_flushing(false);
+        }
+        _ => {}
+    }
+}
+
+/// The cluster is as it should be again.
+fn heal(cluster: &MockCluster, plan: &Plan) {
+    cluster.set_faults(None);
+    for key in [0, 3, 18] {
+        cluster.clear_request_errors(key);
+    }
+    cluster.throttle(0, 0);
+    let _ = (cluster.set_rtt(-1, 0), cluster.unfreeze(-1), cluster.broker_up(-1));
+    for (topic, _) in &plan.topics {
+        let count = cluster.topics().iter().find(|(name, _)| name == topic).map_or(0, |(_, n)| *n);
+        for p in 0..count {
+            if cluster.partition_leader(topic, p) == Ok(-1) {
+                let _ = cluster.set_partition_leader(topic, p, 1);
+            }
+        }
+    }
+}
