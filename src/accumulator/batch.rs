@@ -154,7 +154,7 @@ impl<O: BatchOwner> Body<O> {
     #[inline]
     pub fn records(&self) -> Records<'_> {
         debug_assert!(self.complete);
-        Records { pieces: self.pieces.iter(), bytes: &[], entry: std::ptr::null(), left: 0, base_timestamp: 0, open_us: 0 }
+        Records { pieces: self.pieces.iter(), at: std::ptr::null(), entry: std::ptr::null(), left: 0, base_timestamp: 0, open_us: 0 }
     }
 
     /// Memory charged for it.
@@ -198,7 +198,7 @@ pub struct Item<'a> {
 /// Iterator over the records of a batch.
 pub struct Records<'a> {
     pieces: std::slice::Iter<'a, Piece>,
-    bytes: &'a [u8],
+    at: *const u8,
     entry: *const u8,
     left: u32,
     base_timestamp: i64,
@@ -214,8 +214,7 @@ impl<'a> Iterator for Records<'a> {
         while self.left == 0 {
             let p = self.pieces.next()?;
             let (data, capacity) = p.chunk.block();
-            // SAFETY: as in `slices`: the claimed bytes are written and stay untouched while the batch is borrowed.
-            self.bytes = unsafe { std::slice::from_raw_parts(data, p.bytes as usize) };
+            self.at = data;
             self.entry = data.wrapping_add(capacity);
             self.left = p.count;
             self.base_timestamp = p.chunk.base_timestamp();
@@ -223,10 +222,11 @@ impl<'a> Iterator for Records<'a> {
         }
         self.left -= 1;
         self.entry = self.entry.wrapping_sub(ENTRY);
-        // SAFETY: entries of the `count` claimed records lie backwards from the block's end, each written before its
-        // record was committed.
-        let entry = unsafe { self.entry.cast::<Entry>().read_unaligned() };
-        let record = record::read(&mut self.bytes)?;
+        // SAFETY: `left` says that one of the piece's records is still to come: they lie one after the other from the
+        // block's start, their entries backwards from its end, each written by `Chunk::append` before it was committed,
+        // and untouched while the batch is borrowed.
+        let (entry, (record, next)) = unsafe { (self.entry.cast::<Entry>().read_unaligned(), record::read(self.at)) };
+        self.at = next;
         Some(Item {
             record,
             timestamp_ms: self.base_timestamp + record.timestamp_delta,

@@ -155,50 +155,83 @@ pub struct RecordView<'a> {
     pub headers: &'a [u8],
 }
 
-/// Takes the first record off `bytes`. `None` when there is none or the bytes are not a record.
-#[inline]
-pub fn read<'a>(bytes: &mut &'a [u8]) -> Option<RecordView<'a>> {
-    let body_len = usize::try_from(take_varint(bytes)?).ok()?;
-    let (mut body, rest) = bytes.split_at_checked(body_len)?;
-    *bytes = rest;
-    body = body.get(1..)?;
-    let timestamp_delta = take_varint(&mut body)?;
-    let offset_delta = take_varint(&mut body)? as u32;
-    let key = take_bytes(&mut body)?;
-    let value = take_bytes(&mut body)?;
-    Some(RecordView { timestamp_delta, offset_delta, key, value, headers: body })
-}
-
+/// Reads the record at `at` and returns it with one past its last byte.
+///
+/// # Safety
+/// At `at` there must be a record that [`write`] wrote, and it must stay unchanged for `'a`. So nothing is checked here:
+/// this runs once per message in poll.
+#[allow(unsafe_code)]
 #[inline(always)]
-fn take_varint(b: &mut &[u8]) -> Option<i64> {
-    let (&first, rest) = b.split_first()?;
-    if first < 0x80 {
-        *b = rest;
-        return Some((first >> 1) as i64 ^ -((first & 1) as i64));
+pub unsafe fn read<'a>(at: *const u8) -> (RecordView<'a>, *const u8) {
+    // SAFETY: the lengths in the record are those that `write` put there, so every pointer stays within it.
+    unsafe {
+        let (body_len, body) = get_varint(at);
+        let end = body.add(body_len as usize);
+        let (timestamp_delta, p) = get_varint(body.add(1));
+        let (offset_delta, p) = get_varint(p);
+        let (key, p) = get_bytes(p);
+        let (value, p) = get_bytes(p);
+        let headers = std::slice::from_raw_parts(p, end.offset_from(p) as usize);
+        (RecordView { timestamp_delta, offset_delta: offset_delta as u32, key, value, headers }, end)
     }
-    take_long_varint(b)
 }
 
-#[inline]
-fn take_long_varint(b: &mut &[u8]) -> Option<i64> {
-    let mut z = 0u64;
-    for (i, &byte) in b.iter().enumerate().take(10) {
-        z |= ((byte & 0x7f) as u64) << (7 * i);
-        if byte < 0x80 {
-            *b = &b[i + 1..];
-            return Some((z >> 1) as i64 ^ -((z & 1) as i64));
+/// # Safety
+/// At `p` there must be a varint that `put_varint` wrote.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn get_varint(p: *const u8) -> (i64, *const u8) {
+    // SAFETY: each byte but the last has its high bit set, and only those are passed over.
+    let (z, p) = unsafe {
+        let first = *p as u64;
+        if first < 0x80 {
+            (first, p.add(1))
+        } else {
+            let second = *p.add(1) as u64;
+            let z = (first & 0x7f) | (second & 0x7f) << 7;
+            if second < 0x80 {
+                (z, p.add(2))
+            } else {
+                get_long_varint(p.add(2), z)
+            }
+        }
+    };
+    ((z >> 1) as i64 ^ -((z & 1) as i64), p)
+}
+
+/// The third and further bytes of a varint whose first two gave `z`.
+///
+/// # Safety
+/// As `get_varint`.
+#[allow(unsafe_code)]
+#[cold]
+unsafe fn get_long_varint(mut p: *const u8, mut z: u64) -> (u64, *const u8) {
+    let mut shift = 14;
+    loop {
+        // SAFETY: as in `get_varint`: the varint goes on until a byte without the high bit.
+        let byte = unsafe { *p } as u64;
+        z |= (byte & 0x7f) << shift;
+        // SAFETY: as above.
+        p = unsafe { p.add(1) };
+        if byte < 0x80 || shift >= 63 {
+            return (z, p);
+        }
+        shift += 7;
+    }
+}
+
+/// # Safety
+/// At `p` there must be bytes that `put_bytes` wrote.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn get_bytes<'a>(p: *const u8) -> (Option<&'a [u8]>, *const u8) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let (n, p) = get_varint(p);
+        if n < 0 {
+            (None, p)
+        } else {
+            (Some(std::slice::from_raw_parts(p, n as usize)), p.add(n as usize))
         }
     }
-    None
-}
-
-#[inline(always)]
-fn take_bytes<'a>(b: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
-    let n = take_varint(b)?;
-    if n < 0 {
-        return Some(None);
-    }
-    let (v, rest) = b.split_at_checked(n as usize)?;
-    *b = rest;
-    Some(Some(v))
 }
