@@ -98,7 +98,8 @@ build/c-tests/%: c-tests/%.cpp c-tests/test.h $(HEADERS) | library
 	@$(CXX) $(CXX_FLAGS) $(SANITIZE) $< -o $@ $(LINK)
 
 test-asan: ## c-tests under AddressSanitizer and LeakSanitizer
-	$(MAKE) build-asan SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
+	@$(MAKE) --no-print-directory build-asan SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
+	@nm build/asan/010-produce | grep -q __asan_init || { echo "FAIL: built without AddressSanitizer"; exit 1; }
 	@SLOW=3 sh c-tests/run.sh $(patsubst build/c-tests/%,build/asan/%,$(C_TESTS))
 
 .PHONY: build-asan

@@ -2,7 +2,7 @@
 
 use super::dispatch::{c_text, kind};
 use super::guard::{guard, live, live_mut, put};
-use super::handle::{give, handle, take, Tag};
+use super::handle::{give, handle, take};
 use super::types::*;
 use crate::client::{Delivery, Event, Reports};
 use crate::error::RespErr;
@@ -10,7 +10,6 @@ use std::ffi::{c_char, c_int, CString};
 
 /// An event. Not thread-safe, but any thread may use and free it.
 pub struct rk_event_t {
-    tag: Tag,
     kind: c_int,
     /// Text of an error, log line, statistics document; broker name of a throttle.
     text: CString,
@@ -76,7 +75,6 @@ impl DrWalk {
 impl rk_event_t {
     pub(super) fn give(event: Event, only_errors: bool) -> *mut rk_event_t {
         let mut e = rk_event_t {
-            tag: Tag::new::<rk_event_t>(),
             kind: kind(&event),
             text: CString::default(),
             facility: CString::default(),

@@ -1,40 +1,29 @@
-//! Opaque handles: a Box whose first word is a tag of its type. Destroying overwrites the tag, so that most uses of a
-//! handle after its destruction, of a handle of another type, and second destructions are noticed and refused. That is
-//! best effort: once the allocator has reused the memory, nothing can be told any more.
+//! Opaque handles: what C holds is a pointer to a tag, which tells the type, with the object behind it. Destroying
+//! overwrites the tag, so that most uses of a handle after its destruction, of a handle of another type, and second
+//! destructions are noticed and refused. That is best effort: once the allocator has reused the memory, nothing can be
+//! told any more.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// First field of every handle.
-pub(super) struct Tag(AtomicU64);
-
-impl Tag {
-    pub fn new<T: Handle>() -> Tag {
-        Tag(AtomicU64::new(T::TAG))
-    }
-}
-
-const DEAD: u64 = 0xdead_0000_6b72_6b72;
 
 pub(super) trait Handle {
     /// A number that memory rarely holds by chance, different for each type.
     const TAG: u64;
-    /// Where the tag is. No reference is made: the memory may turn out to hold something else.
-    ///
-    /// # Safety
-    /// `this` is not NULL.
-    unsafe fn tag(this: *const Self) -> *const Tag;
 }
+
+/// What a handle points to; C sees it as an opaque `T`. The tag comes first, so that it can be read whatever the type is.
+#[repr(C)]
+struct Tagged<T> {
+    tag: AtomicU64,
+    object: T,
+}
+
+const DEAD: u64 = 0xdead_0000_6b72_6b72;
 
 /// Declares the tag of a handle type; `$letter` tells the types apart.
 macro_rules! handle {
     ($type:ty, $letter:literal) => {
         impl $crate::ffi::handle::Handle for $type {
             const TAG: u64 = 0x726b_6b61_666b_6100 | $letter as u64;
-            #[inline(always)]
-            unsafe fn tag(this: *const Self) -> *const $crate::ffi::handle::Tag {
-                // SAFETY: only the place is computed.
-                unsafe { &raw const (*this).tag }
-            }
         }
     };
 }
@@ -42,7 +31,17 @@ pub(super) use handle;
 
 /// Hands an object to C.
 pub(super) fn give<T: Handle>(object: T) -> *mut T {
-    Box::into_raw(Box::new(object))
+    Box::into_raw(Box::new(Tagged { tag: AtomicU64::new(T::TAG), object })).cast()
+}
+
+/// The tag of whatever the handle points to.
+///
+/// # Safety
+/// `ptr` is not NULL and came from [`give`], of this type or another.
+#[inline(always)]
+unsafe fn tag<'a, T>(ptr: *const T) -> &'a AtomicU64 {
+    // SAFETY: every handle begins with its tag.
+    unsafe { &*ptr.cast::<AtomicU64>() }
 }
 
 /// The object behind a handle; `None` for NULL and for handles that are seen to be dead or of another type.
@@ -51,11 +50,12 @@ pub(super) fn give<T: Handle>(object: T) -> *mut T {
 /// `ptr` is NULL or came from [`give`], and the object is not changed or destroyed during `'a`.
 #[inline(always)]
 pub(super) unsafe fn live<'a, T: Handle>(ptr: *const T) -> Option<&'a T> {
-    if ptr.is_null() {
+    // SAFETY: by contract.
+    if ptr.is_null() || unsafe { tag(ptr) }.load(Relaxed) != T::TAG {
         return None;
     }
-    // SAFETY: not NULL; the tag tells whether the rest is what the type says.
-    unsafe { ((*T::tag(ptr)).0.load(Relaxed) == T::TAG).then(|| &*ptr) }
+    // SAFETY: the tag says that it is a `Tagged<T>`.
+    Some(unsafe { &(*ptr.cast::<Tagged<T>>()).object })
 }
 
 /// As [`live`], to change the object.
@@ -65,22 +65,34 @@ pub(super) unsafe fn live<'a, T: Handle>(ptr: *const T) -> Option<&'a T> {
 #[inline(always)]
 pub(super) unsafe fn live_mut<'a, T: Handle>(ptr: *mut T) -> Option<&'a mut T> {
     // SAFETY: by contract.
-    unsafe { live(ptr)? };
-    // SAFETY: it is alive, and nothing else refers to it.
-    Some(unsafe { &mut *ptr })
+    if ptr.is_null() || unsafe { tag(ptr) }.load(Relaxed) != T::TAG {
+        return None;
+    }
+    // SAFETY: the tag says that it is a `Tagged<T>`; nothing else refers to it.
+    Some(unsafe { &mut (*ptr.cast::<Tagged<T>>()).object })
 }
 
 /// Takes the object back from C, and marks the handle dead.
 ///
 /// # Safety
 /// As [`live_mut`]; the handle is not used afterwards.
-pub(super) unsafe fn take<T: Handle>(ptr: *mut T) -> Option<Box<T>> {
-    // SAFETY: not NULL.
-    if ptr.is_null() || unsafe { (*T::tag(ptr)).0.compare_exchange(T::TAG, DEAD, Relaxed, Relaxed) }.is_err() {
+pub(super) unsafe fn take<T: Handle>(ptr: *mut T) -> Option<T> {
+    // SAFETY: by contract.
+    if ptr.is_null() || unsafe { tag(ptr) }.compare_exchange(T::TAG, DEAD, Relaxed, Relaxed).is_err() {
         return None;
     }
-    // SAFETY: it came from `give`, and the tag says that nobody took it before.
-    Some(unsafe { Box::from_raw(ptr) })
+    // SAFETY: it came from `give`, of this type, and the tag says that nobody took it before.
+    Some(unsafe { Box::from_raw(ptr.cast::<Tagged<T>>()) }.object)
+}
+
+/// A handle that C may use but that belongs to the library: gone with its owner.
+pub(super) struct Lent<T: Handle>(pub *mut T);
+
+impl<T: Handle> Drop for Lent<T> {
+    fn drop(&mut self) {
+        // SAFETY: it came from `give`; C's use of it has ended with its owner, by contract.
+        drop(unsafe { take(self.0) });
+    }
 }
 
 #[cfg(test)]
@@ -88,20 +100,17 @@ mod tests {
     use super::*;
 
     struct A {
-        tag: Tag,
-        value: u8,
+        value: u64,
     }
     handle!(A, b'A');
-    struct B {
-        tag: Tag,
-    }
+    struct B;
     handle!(B, b'B');
 
     #[test]
     fn null_and_foreign_handles_are_refused() {
-        let a = give(A { tag: Tag::new::<A>(), value: 7 });
-        let b = give(B { tag: Tag::new::<B>() });
-        // SAFETY: both are alive; a B is as large as the tag that is read of it.
+        let a = give(A { value: 7 });
+        let b = give(B);
+        // SAFETY: both are alive.
         unsafe {
             assert_eq!(live(a).map(|a| a.value), Some(7));
             assert!(live(b.cast::<A>()).is_none() && live(std::ptr::null::<A>()).is_none());

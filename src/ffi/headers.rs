@@ -1,7 +1,7 @@
 //! `rk_headers_*`: lists of headers, to produce with and as they come back in reports.
 
 use super::guard::{bytes, guard, live, live_mut, put, text};
-use super::handle::{give, handle, take, Tag};
+use super::handle::{give, handle, take};
 use super::types::*;
 use crate::client::Headers;
 use crate::error::RespErr;
@@ -9,14 +9,13 @@ use std::ffi::{c_char, c_void};
 
 /// A list of headers: in order, names may repeat, values may be null. Not thread-safe.
 pub struct rk_headers_t {
-    tag: Tag,
     pub(super) headers: Headers,
 }
 handle!(rk_headers_t, b'h');
 
 impl rk_headers_t {
     fn give(headers: Headers) -> *mut rk_headers_t {
-        give(rk_headers_t { tag: Tag::new::<rk_headers_t>(), headers })
+        give(rk_headers_t { headers })
     }
 }
 
@@ -245,7 +244,7 @@ mod tests {
             let mut out = h;
             assert_eq!(rk_message_headers(&m, &mut out), RespErr::ERR__NOENT.0);
             assert!(out.is_null());
-            let wire = (*h).headers.wire();
+            let wire = crate::ffi::handle::live(h).unwrap().headers.wire();
             (m._headers, m._headers_len) = (wire.as_ptr().cast(), wire.len() as u32);
             assert_eq!(rk_message_headers(&m, &mut out), 0);
             assert_eq!(rk_headers_count(out), 2);

@@ -1,7 +1,7 @@
 //! `rk_mock_*`: the embedded cluster, to test against.
 
 use super::guard::{guard, live, put_text, text};
-use super::handle::{give, handle, take, Tag};
+use super::handle::{give, handle, take, Lent};
 use super::producer::code;
 use super::types::*;
 use crate::client::Headers;
@@ -13,7 +13,6 @@ use std::sync::Arc;
 /// An embedded Kafka cluster: brokers 1 to n on loopback sockets, in threads of this process, everything in memory.
 /// Thread-safe.
 pub struct rk_mock_cluster_t {
-    tag: Tag,
     cluster: Arc<MockCluster>,
     bootstraps: CString,
     /// Belongs to a producer.
@@ -24,11 +23,11 @@ handle!(rk_mock_cluster_t, b'm');
 impl rk_mock_cluster_t {
     fn new(cluster: Arc<MockCluster>, borrowed: bool) -> rk_mock_cluster_t {
         let bootstraps = super::dispatch::c_text(&cluster.bootstrap());
-        rk_mock_cluster_t { tag: Tag::new::<rk_mock_cluster_t>(), cluster, bootstraps, borrowed }
+        rk_mock_cluster_t { cluster, bootstraps, borrowed }
     }
 
-    pub(super) fn borrowed(cluster: Arc<MockCluster>) -> rk_mock_cluster_t {
-        rk_mock_cluster_t::new(cluster, true)
+    pub(super) fn lend(cluster: Arc<MockCluster>) -> Lent<rk_mock_cluster_t> {
+        Lent(give(rk_mock_cluster_t::new(cluster, true)))
     }
 }
 

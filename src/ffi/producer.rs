@@ -4,7 +4,7 @@ use super::conf::rk_conf_t;
 use super::dispatch::{self, Callbacks};
 use super::event::rk_event_t;
 use super::guard::{guard, live, put_text, text, timeout};
-use super::handle::{give, handle, take, Tag};
+use super::handle::{give, handle, take, Lent};
 use super::mock::rk_mock_cluster_t;
 use super::topic::rk_topic_t;
 use super::types::*;
@@ -18,7 +18,6 @@ use std::sync::{Arc, OnceLock};
 /// A producer. Thread-safe: any thread may produce, poll, flush, purge and so on at any time; only rk_producer_destroy must
 /// come after everything else.
 pub struct rk_producer_t {
-    tag: Tag,
     pub(super) inner: Arc<Inner>,
 }
 handle!(rk_producer_t, b'p');
@@ -31,12 +30,12 @@ pub(super) struct Inner {
     pub only_errors: bool,
     /// Arrays for the batch callback, one for each thread that polls at once.
     pub scratch: Mutex<Vec<Vec<rk_message_t>>>,
-    mock: OnceLock<Option<Box<rk_mock_cluster_t>>>,
+    mock: OnceLock<Option<Lent<rk_mock_cluster_t>>>,
     me: Arc<Me>,
 }
 
-// SAFETY: the arrays are empty while they lie in `scratch`, so the pointers of their messages go nowhere; all else is
-// Send and Sync by itself.
+// SAFETY: the arrays are empty while they lie in `scratch`, so the pointers of their messages go nowhere; the lent handle
+// is of a thread-safe object; all else is Send and Sync by itself.
 unsafe impl Send for Inner {}
 // SAFETY: as above.
 unsafe impl Sync for Inner {}
@@ -148,7 +147,7 @@ pub unsafe extern "C" fn rk_producer_new(
             mock: OnceLock::new(),
             me: me.clone(),
         });
-        let rk = give(rk_producer_t { tag: Tag::new::<rk_producer_t>(), inner });
+        let rk = give(rk_producer_t { inner });
         me.0.store(rk, Release);
         // SAFETY: by contract; `c` is not used any more.
         drop(unsafe { take(conf) });
@@ -355,9 +354,8 @@ pub unsafe extern "C" fn rk_producer_topic(rk: *mut rk_producer_t, topic: *const
 pub unsafe extern "C" fn rk_producer_mock(rk: *mut rk_producer_t) -> *mut rk_mock_cluster_t {
     guard!(std::ptr::null_mut(), {
         let inner = &live!(rk, std::ptr::null_mut()).inner;
-        let made =
-            inner.mock.get_or_init(|| inner.client.mock_cluster().map(rk_mock_cluster_t::borrowed).map(Box::new));
-        made.as_deref().map_or(std::ptr::null_mut(), |m| (&raw const *m).cast_mut())
+        let lent = inner.mock.get_or_init(|| inner.client.mock_cluster().map(rk_mock_cluster_t::lend));
+        lent.as_ref().map_or(std::ptr::null_mut(), |m| m.0)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::dispatch;
 use super::guard::{bytes, c_bytes, guard, live, MAX_FIELD};
-use super::handle::{give, handle, take, Tag};
+use super::handle::{give, handle, take};
 use super::headers::rk_headers_t;
 use super::producer::{code, rk_producer_t, Inner};
 use super::types::*;
@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 /// A topic of a producer. Thread-safe; refuses messages once the producer is destroyed.
 pub struct rk_topic_t {
-    tag: Tag,
     pub(super) topic: Topic,
     inner: Arc<Inner>,
 }
@@ -21,7 +20,7 @@ handle!(rk_topic_t, b't');
 
 impl rk_topic_t {
     pub(super) fn give(topic: Topic, inner: Arc<Inner>) -> *mut rk_topic_t {
-        give(rk_topic_t { tag: Tag::new::<rk_topic_t>(), topic, inner })
+        give(rk_topic_t { topic, inner })
     }
 }
 
