@@ -163,7 +163,7 @@ pub unsafe extern "C" fn rk_conf_dump_free(list: *mut *mut c_char, count: usize)
 /// `conf` is NULL or a live configuration. The pointer itself is never followed.
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_opaque(conf: *mut rk_conf_t, opaque: *mut c_void) {
-    guard!((), { live_mut!(conf, ()).callbacks.opaque = opaque })
+    guard!((), { live_mut!(conf).callbacks.opaque = opaque })
 }
 
 /// Sets the callback for delivery reports, one call per message, made within rk_producer_poll, _flush and _destroy on the
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn rk_conf_set_opaque(conf: *mut rk_conf_t, opaque: *mut c
 /// `conf` is NULL or a live configuration; `cb` can be called as its type says for as long as the producer lives.
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_dr_msg_cb(conf: *mut rk_conf_t, cb: rk_dr_msg_cb_t) {
-    guard!((), { live_mut!(conf, ()).callbacks.dr_msg = cb })
+    guard!((), { live_mut!(conf).callbacks.dr_msg = cb })
 }
 
 /// Sets the callback for delivery reports that takes many at once, cheaper than one call per message. If both are set,
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn rk_conf_set_dr_msg_cb(conf: *mut rk_conf_t, cb: rk_dr_m
 /// As rk_conf_set_dr_msg_cb.
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_dr_batch_cb(conf: *mut rk_conf_t, cb: rk_dr_batch_cb_t) {
-    guard!((), { live_mut!(conf, ()).callbacks.dr_batch = cb })
+    guard!((), { live_mut!(conf).callbacks.dr_batch = cb })
 }
 
 /// Sets the callback for errors of the client as a whole, called like that for delivery reports. Without it, and without
@@ -194,7 +194,7 @@ pub unsafe extern "C" fn rk_conf_set_dr_batch_cb(conf: *mut rk_conf_t, cb: rk_dr
 /// As rk_conf_set_dr_msg_cb.
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_error_cb(conf: *mut rk_conf_t, cb: rk_error_cb_t) {
-    guard!((), { live_mut!(conf, ()).callbacks.error = cb })
+    guard!((), { live_mut!(conf).callbacks.error = cb })
 }
 
 /// Sets the callback for log lines; by default they go to stderr. See rk_log_cb_t on when it is called.
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn rk_conf_set_error_cb(conf: *mut rk_conf_t, cb: rk_error
 /// As rk_conf_set_dr_msg_cb, and it is thread-safe.
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_log_cb(conf: *mut rk_conf_t, cb: rk_log_cb_t) {
-    guard!((), { live_mut!(conf, ()).callbacks.log = cb })
+    guard!((), { live_mut!(conf).callbacks.log = cb })
 }
 
 /// Sets the callback for statistics, called like that for delivery reports every `statistics.interval.ms`.
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn rk_conf_set_log_cb(conf: *mut rk_conf_t, cb: rk_log_cb_
 /// As rk_conf_set_dr_msg_cb.
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_stats_cb(conf: *mut rk_conf_t, cb: rk_stats_cb_t) {
-    guard!((), { live_mut!(conf, ()).callbacks.stats = cb })
+    guard!((), { live_mut!(conf).callbacks.stats = cb })
 }
 
 /// Sets the callback that hears of throttling by brokers, called like that for delivery reports.
@@ -221,7 +221,7 @@ pub unsafe extern "C" fn rk_conf_set_stats_cb(conf: *mut rk_conf_t, cb: rk_stats
 /// As rk_conf_set_dr_msg_cb.
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_throttle_cb(conf: *mut rk_conf_t, cb: rk_throttle_cb_t) {
-    guard!((), { live_mut!(conf, ()).callbacks.throttle = cb })
+    guard!((), { live_mut!(conf).callbacks.throttle = cb })
 }
 
 /// Sets the callback that chooses partitions, instead of the property `partitioner`.
@@ -230,7 +230,7 @@ pub unsafe extern "C" fn rk_conf_set_throttle_cb(conf: *mut rk_conf_t, cb: rk_th
 /// As rk_conf_set_dr_msg_cb, and it is thread-safe.
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_partitioner_cb(conf: *mut rk_conf_t, cb: rk_partitioner_cb_t) {
-    guard!((), { live_mut!(conf, ()).callbacks.partitioner = cb })
+    guard!((), { live_mut!(conf).callbacks.partitioner = cb })
 }
 
 /// Chooses the callback-free way: the kinds of events in the mask (RK_EVENT_DR, _ERROR, _LOG, _STATS, _THROTTLE, joined
@@ -243,7 +243,7 @@ pub unsafe extern "C" fn rk_conf_set_partitioner_cb(conf: *mut rk_conf_t, cb: rk
 pub unsafe extern "C" fn rk_conf_set_events(conf: *mut rk_conf_t, mask: c_int) {
     guard!((), {
         let known = RK_EVENT_DR | RK_EVENT_LOG | RK_EVENT_ERROR | RK_EVENT_STATS | RK_EVENT_THROTTLE;
-        live_mut!(conf, ()).callbacks.events = mask & known;
+        live_mut!(conf).callbacks.events = mask & known;
     })
 }
 

@@ -24,12 +24,12 @@ pub(super) use guard;
 
 /// The live object behind a handle; leaves the export with `$fallback` if there is none.
 macro_rules! live {
-    ($ptr:expr, $fallback:expr) => {
+    ($ptr:expr $(, $fallback:expr)?) => {
         // SAFETY: the export's contract: NULL, or a handle of this type that is alive (see handle.rs on how far the
         // latter is checked).
         match unsafe { $crate::ffi::handle::live($ptr) } {
             Some(object) => object,
-            None => return $fallback,
+            None => return $($fallback)?,
         }
     };
 }
@@ -37,11 +37,11 @@ pub(super) use live;
 
 /// As `live!`, for exports that change the object: the contract says that no other thread uses it meanwhile.
 macro_rules! live_mut {
-    ($ptr:expr, $fallback:expr) => {
+    ($ptr:expr $(, $fallback:expr)?) => {
         // SAFETY: as in `live!`, and the caller uses the object from one thread at a time.
         match unsafe { $crate::ffi::handle::live_mut($ptr) } {
             Some(object) => object,
-            None => return $fallback,
+            None => return $($fallback)?,
         }
     };
 }

@@ -87,7 +87,7 @@ pub unsafe extern "C" fn rk_mock_cluster_new(
 #[no_mangle]
 pub unsafe extern "C" fn rk_mock_cluster_destroy(cluster: *mut rk_mock_cluster_t) {
     guard!((), {
-        if live!(cluster, ()).borrowed {
+        if live!(cluster).borrowed {
             return;
         }
         // SAFETY: by contract, and it came from rk_mock_cluster_new.
@@ -367,7 +367,7 @@ pub unsafe extern "C" fn rk_mock_partition_push_request_errors(
 /// `cluster` is NULL or a live cluster.
 #[no_mangle]
 pub unsafe extern "C" fn rk_mock_clear_request_errors(cluster: *mut rk_mock_cluster_t, api_key: i16) {
-    guard!((), { live!(cluster, ()).cluster.clear_request_errors(api_key) })
+    guard!((), { live!(cluster).cluster.clear_request_errors(api_key) })
 }
 
 /// The next request of an API is carried out, `bytes` of its answer are sent, and the connection is cut.
@@ -380,7 +380,7 @@ pub unsafe extern "C" fn rk_mock_drop_connection_mid_response(
     api_key: i16,
     bytes: usize,
 ) {
-    guard!((), { live!(cluster, ()).cluster.drop_connection_mid_response(api_key, bytes) })
+    guard!((), { live!(cluster).cluster.drop_connection_mid_response(api_key, bytes) })
 }
 
 /// Answers of an API say that the client is throttled for so many milliseconds; 0 ends it.
@@ -389,7 +389,7 @@ pub unsafe extern "C" fn rk_mock_drop_connection_mid_response(
 /// `cluster` is NULL or a live cluster.
 #[no_mangle]
 pub unsafe extern "C" fn rk_mock_throttle(cluster: *mut rk_mock_cluster_t, api_key: i16, throttle_ms: c_int) {
-    guard!((), { live!(cluster, ()).cluster.throttle(api_key, throttle_ms) })
+    guard!((), { live!(cluster).cluster.throttle(api_key, throttle_ms) })
 }
 
 /// Offers only these versions of an API, as far as the cluster has them; min > max takes the API away.
@@ -403,7 +403,7 @@ pub unsafe extern "C" fn rk_mock_set_api_versions(
     min_version: i16,
     max_version: i16,
 ) {
-    guard!((), { live!(cluster, ()).cluster.set_api_version_range(api_key, min_version, max_version) })
+    guard!((), { live!(cluster).cluster.set_api_version_range(api_key, min_version, max_version) })
 }
 
 /// Offers the API versions of a release of Apache Kafka, for example "0.11", or "newest" for everything.

@@ -168,7 +168,7 @@ pub unsafe extern "C" fn rk_producer_new(
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_destroy(rk: *mut rk_producer_t) {
     guard!((), {
-        let p = live!(rk, ());
+        let p = live!(rk);
         let inner = p.inner.clone();
         if dispatch::within_callback(inner.id()) {
             let text = "rk_producer_destroy was called within a callback of the same producer: refused";
