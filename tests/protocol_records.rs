@@ -38,9 +38,10 @@ const CODECS: [(Compression, theirs::Compression); 5] = [
 ];
 
 type Headers<'a> = Vec<(&'a [u8], Option<&'a [u8]>)>;
-
 /// What both sides say about a record: offset, timestamp, key, value, headers.
-fn view(r: &theirs::Record) -> (i64, i64, Option<&[u8]>, Option<&[u8]>, Headers<'_>) {
+type View<'a> = (i64, i64, Option<&'a [u8]>, Option<&'a [u8]>, Headers<'a>);
+
+fn view(r: &theirs::Record) -> View<'_> {
     let headers = r.headers.iter().map(|(k, v)| (k.as_str().as_bytes(), v.as_deref())).collect();
     (r.offset, r.timestamp, r.key.as_deref(), r.value.as_deref(), headers)
 }
