@@ -209,7 +209,13 @@ fn write_fuzz_corpus() {
         encode_record(&mut records, i as i64, i, key, Some(&text(i as usize)), &headers[..i as usize % 3]);
     }
     for codec in CODECS {
-        let header = BatchHeader { attributes: codec as i16, count: 20, last_offset_delta: 19, ..Default::default() };
+        let header = BatchHeader {
+            attributes: codec as i16,
+            count: 20,
+            last_offset_delta: 19,
+            max_timestamp: 19,
+            ..BatchHeader::default()
+        };
         let batch = encode_batch(&header, &packed(codec, -1, &[&records], &mut CompressCtx::default()));
         std::fs::write(dir.join(format!("{codec:?}").to_lowercase()), batch).unwrap();
     }
