@@ -42,8 +42,8 @@ pub struct Partition {
     /// Broker id of the leader, or [`NO_LEADER`].
     pub leader: AtomicI32,
     pub leader_epoch: AtomicI32,
-    /// Broker whose thread has batches of it in flight; means something only while there are some.
-    pub flight_broker: AtomicI32,
+    /// The broker thread that has batches of it in flight (see `Schedule::owner`); means something only while it has.
+    pub flight_owner: AtomicU32,
     /// A message to the leader's thread to look at this partition is under way.
     pub look: AtomicBool,
     /// In which of its lists a broker thread has this partition; see `broker::schedule`.
@@ -62,7 +62,7 @@ impl Partition {
             shared: Arc::downgrade(shared),
             leader: AtomicI32::new(NO_LEADER),
             leader_epoch: AtomicI32::new(-1),
-            flight_broker: AtomicI32::new(NO_LEADER),
+            flight_owner: AtomicU32::new(0),
             look: AtomicBool::new(false),
             scheduled: AtomicU64::new(0),
             backlog: AtomicU32::new(0),

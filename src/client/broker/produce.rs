@@ -72,7 +72,7 @@ impl BrokerThread {
                 continue;
             }
             let mut inner = p.queue.lock();
-            if inner.in_flight > 0 && p.flight_broker.load(Relaxed) != self.me.id {
+            if inner.in_flight > 0 && p.flight_owner.load(Relaxed) != self.sched.owner() {
                 // The old leader's thread still has batches of it, and tells when they are back: order before speed.
                 continue;
             }
@@ -89,7 +89,7 @@ impl BrokerThread {
             }
             let Some(batch) = inner.ready.pop_front() else { continue };
             inner.in_flight += 1;
-            p.flight_broker.store(self.me.id, Relaxed);
+            p.flight_owner.store(self.sched.owner(), Relaxed);
             p.backlog.store(inner.ready.len() as u32, Relaxed);
             let again = !inner.ready.is_empty();
             drop(inner);

@@ -61,6 +61,11 @@ impl Schedule {
         }
     }
 
+    /// A number that no other broker thread of the process has.
+    pub fn owner(&self) -> u32 {
+        self.owner
+    }
+
     fn bits(&self, p: &Partition) -> u8 {
         let word = p.scheduled.load(Relaxed);
         if word >> 63 == 1 && (word >> 8) as u32 == self.owner {
