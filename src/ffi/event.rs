@@ -36,8 +36,9 @@ struct DrWalk {
 impl DrWalk {
     fn new(delivery: Delivery, only_errors: bool) -> DrWalk {
         let delivery = Box::new(delivery);
+        let place = &raw const *delivery;
         // SAFETY: the box keeps the delivery where it is, unchanged, for as long as `reports` lives.
-        let at_rest: &'static Delivery = unsafe { &*(&raw const *delivery) };
+        let at_rest: &'static Delivery = unsafe { &*place };
         let mut current = Box::new(rk_message_t::empty());
         current.topic = at_rest.topic_name().as_ptr();
         DrWalk { reports: at_rest.reports(), all: None, current, only_errors, delivery }
