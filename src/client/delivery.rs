@@ -126,7 +126,7 @@ pub struct Reports<'a> {
 impl<'a> Iterator for Reports<'a> {
     type Item = Report<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Report<'a>> {
         let it = self.records.next()?;
         let v = &self.verdict;

@@ -47,7 +47,7 @@ pub type PartitionerFn = Box<dyn Fn(&PartitionerArgs<'_>) -> i32 + Send + Sync>;
 
 impl Shared {
     /// Accepts the message, or tells why not; an accepted message gets exactly one report.
-    #[inline]
+    #[inline(always)]
     pub fn produce(self: &Arc<Self>, topic: &Topic, m: &Message<'_>) -> Result<(), RespErr> {
         let refusal = self.refuse.load(Relaxed);
         if refusal != 0 {
@@ -77,7 +77,8 @@ impl Shared {
                 return Ok(());
             }
         }
-        self.produce_slow(t, m, rec, hint)
+        // Not `m` itself, which would have to be put together in memory for that.
+        self.produce_slow(t, m.partition, m.block, rec, hint)
     }
 
     /// The partition, where choosing it takes no more than arithmetic.
@@ -129,14 +130,15 @@ impl Shared {
     fn produce_slow(
         self: &Arc<Self>,
         t: &TopicState,
-        m: &Message<'_>,
+        asked: i32,
+        block: bool,
         rec: RecordRef<'_>,
         hint: usize,
     ) -> Result<(), RespErr> {
         loop {
-            match self.place(t, &rec, m.partition, hint, None) {
+            match self.place(t, &rec, asked, hint, None) {
                 Ok(()) => return Ok(()),
-                Err(RespErr::ERR__QUEUE_FULL) if m.block && self.refuse.load(Relaxed) == 0 => {
+                Err(RespErr::ERR__QUEUE_FULL) if block && self.refuse.load(Relaxed) == 0 => {
                     self.home.budget.wait(Instant::now() + Duration::from_millis(20), || false);
                 }
                 Err(e) => {
