@@ -48,6 +48,8 @@ pub struct Partition {
     pub look: AtomicBool,
     /// In which of its lists a broker thread has this partition; see `broker::schedule`.
     pub scheduled: AtomicU64,
+    /// The round of collecting in which it was last taken; see `broker::schedule`.
+    pub round: AtomicU64,
     /// Closed batches that wait, for the adaptive partitioner.
     pub backlog: AtomicU32,
     pub counters: PartitionCounters,
@@ -65,6 +67,7 @@ impl Partition {
             flight_owner: AtomicU32::new(0),
             look: AtomicBool::new(false),
             scheduled: AtomicU64::new(0),
+            round: AtomicU64::new(u64::MAX),
             backlog: AtomicU32::new(0),
             counters: PartitionCounters::default(),
         })

@@ -6,6 +6,7 @@ use super::thread::BrokerThread;
 use super::LinkState;
 use crate::client::log::{ERR, INFO};
 use crate::client::main_thread::MainOp;
+use crate::client::topic::TopicInfo;
 use crate::conf::DebugContexts;
 use crate::error::RespErr;
 use crate::protocol::api::ApiKey;
@@ -14,6 +15,7 @@ use rand::RngExt;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The broker's connection and its way there.
@@ -135,7 +137,21 @@ impl BrokerThread {
                 self.shared.error_event(code, text);
             }
             self.fail_waiting_metadata(code);
+            self.ask_for_other_leaders();
             let _ = self.shared.main.send(MainOp::BrokerDown(self.me.id, code));
+        }
+    }
+
+    /// The partitions that wait for this broker may have another leader by now.
+    fn ask_for_other_leaders(&self) {
+        let timed = self.sched.linger.iter().chain(&self.sched.backoff).map(|t| &t.partition);
+        let mut asked: Vec<*const TopicInfo> = Vec::new();
+        for p in self.sched.ready.iter().chain(timed) {
+            let topic = Arc::as_ptr(&p.info);
+            if !asked.contains(&topic) {
+                asked.push(topic);
+                let _ = self.shared.main.send(MainOp::Refresh(p.clone()));
+            }
         }
     }
 

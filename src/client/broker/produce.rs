@@ -62,6 +62,7 @@ impl BrokerThread {
     /// Takes the first ready batch of as many partitions as fit in a request.
     fn collect(&mut self) -> Vec<Batch<Partition>> {
         let now = Instant::now();
+        self.sched.begin_round();
         let mut batches: Vec<Batch<Partition>> = Vec::new();
         let mut bytes = 0;
         let mut more = Vec::new();
@@ -69,6 +70,11 @@ impl BrokerThread {
             let Some(p) = self.sched.next_ready() else { break };
             if p.leader.load(Acquire) != self.me.id {
                 self.shared.send_look(&p);
+                continue;
+            }
+            if !self.sched.first_in_round(&p) {
+                // A request may hold one batch of a partition: brokers keep only one of several.
+                more.push(p);
                 continue;
             }
             let mut inner = p.queue.lock();

@@ -42,6 +42,7 @@ pub struct Schedule {
     /// This thread, as the bits' owner. Not the broker's id: a broker that leaves the cluster and comes back is served by
     /// another thread, whose lists are empty.
     owner: u32,
+    round: u32,
     pub ready: VecDeque<Arc<Partition>>,
     /// In the order of their deadlines, since linger is the same for all.
     pub linger: VecDeque<Timed>,
@@ -54,6 +55,7 @@ impl Schedule {
         static OWNERS: AtomicU32 = AtomicU32::new(0);
         Schedule {
             owner: OWNERS.fetch_add(1, Relaxed),
+            round: 0,
             ready: VecDeque::new(),
             linger: VecDeque::new(),
             backoff: BinaryHeap::new(),
@@ -64,6 +66,17 @@ impl Schedule {
     /// A number that no other broker thread of the process has.
     pub fn owner(&self) -> u32 {
         self.owner
+    }
+
+    /// Begins a round in which each partition is to be taken once; see `first_in_round`.
+    pub fn begin_round(&mut self) {
+        self.round = self.round.wrapping_add(1);
+    }
+
+    /// Whether the partition is met for the first time in this round.
+    pub fn first_in_round(&self, p: &Partition) -> bool {
+        let mark = (self.owner as u64) << 32 | self.round as u64;
+        p.round.swap(mark, Relaxed) != mark
     }
 
     fn bits(&self, p: &Partition) -> u8 {
@@ -91,7 +104,11 @@ impl Schedule {
 
     /// The partition has left a list.
     pub fn left(&self, p: &Partition, bit: u8) {
-        self.set_bits(p, self.bits(p) & !bit);
+        // The word may be another thread's by now: its bits are not this thread's to clear.
+        let bits = self.bits(p);
+        if bits & bit != 0 {
+            self.set_bits(p, bits & !bit);
+        }
     }
 
     pub fn add_ready(&mut self, p: &Arc<Partition>) {
