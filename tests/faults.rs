@@ -39,11 +39,13 @@ fn one_true_report_per_message_whatever_happens() {
         if began.elapsed() >= limit {
             break;
         }
+        let started = Instant::now();
         if let Err(e) = catch_unwind(AssertUnwindSafe(|| round(seed))) {
             eprintln!("\nRKAFKA_SEED={seed} repeats this round\n");
             resume_unwind(e);
         }
         done += 1;
+        println!("seed {seed}: {} ms", started.elapsed().as_millis());
     }
     println!("{done} rounds from RKAFKA_SEED={first}");
 }
@@ -82,6 +84,7 @@ fn plan(rng: &mut SplitMix) -> Plan {
         ("retry.backoff.max.ms", "100".to_owned()),
         ("request.timeout.ms", one_of(&["100", "1000"])),
         ("socket.timeout.ms", "1500".to_owned()),
+        ("api.version.request.timeout.ms", "300".to_owned()),
         ("topic.metadata.propagation.max.ms", one_of(&["300", "30000"])),
         ("topic.metadata.refresh.interval.ms", one_of(&["300000", "100"])),
         ("queue.buffering.max.messages", one_of(&["100000", "50"])),

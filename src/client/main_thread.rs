@@ -30,8 +30,8 @@ pub enum MainOp {
     /// Broker: a Produce response names another leader (KIP-951).
     Leader { partition: Arc<Partition>, leader: i32, epoch: i32, endpoint: Option<(String, u16)> },
     /// Broker: its link is up, or down.
-    BrokerUp(i32),
-    BrokerDown(i32, RespErr),
+    BrokerUp,
+    BrokerDown,
     /// Application: asks for the cluster's metadata.
     Query { all: bool, topic: Option<String>, reply: Sender<Result<ClusterMetadata, RespErr>>, until: Instant },
     /// Application: end.
@@ -113,11 +113,11 @@ impl MainThread {
             MainOp::Leader { partition, leader, epoch, endpoint } => {
                 self.leader_named(&partition, leader, epoch, endpoint);
             }
-            MainOp::BrokerUp(_) => {
+            MainOp::BrokerUp => {
                 self.all_down = false;
                 self.asker.broker_came_up();
             }
-            MainOp::BrokerDown(_, _) => self.broker_down(),
+            MainOp::BrokerDown => self.broker_down(),
             MainOp::Query { all, topic, reply, until } => self.asker.query(all, topic, reply, until),
             MainOp::Stop => {}
         }

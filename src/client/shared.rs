@@ -122,7 +122,8 @@ impl Shared {
         let cname = CString::new(name).map_err(|_| RespErr::ERR__INVALID_ARG)?;
         let (topic, new) = self.topics.get_or_insert(name, || {
             let conf = self.topic_settings.clone();
-            let info = TopicInfo { id: Mutex::default(), name: name.to_owned(), cname: cname.clone(), conf };
+            let (id, batches) = Default::default();
+            let info = TopicInfo { id, name: name.to_owned(), cname: cname.clone(), conf, batches };
             Topic { state: TopicState::new(self, info) }
         });
         if new {

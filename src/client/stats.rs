@@ -37,6 +37,7 @@ pub struct BrokerCounters {
     /// Requests that wait to be written, and that wait for a response; and the messages in them.
     pub outbuf_count: AtomicU64,
     pub waiting_count: AtomicU64,
+    pub outbuf_messages: AtomicU64,
     pub waiting_messages: AtomicU64,
     pub last_tx_us: AtomicU64,
     pub last_rx_us: AtomicU64,
@@ -50,9 +51,15 @@ pub struct BrokerCounters {
     pub rtt: Window,
     /// Milliseconds of throttling asked for.
     pub throttle: Window,
-    /// Bytes and messages per batch.
-    pub batch_size: Window,
-    pub batch_count: Window,
+}
+
+/// Figures of a topic's batches.
+#[derive(Default)]
+pub struct BatchWindows {
+    /// Bytes per batch.
+    pub size: Window,
+    /// Messages per batch.
+    pub count: Window,
 }
 
 /// Requests sent, by API key.
@@ -125,18 +132,16 @@ fn document(s: &Shared) -> Value {
     let handles: Vec<Arc<BrokerHandle>> = s.brokers.read().values().cloned().collect();
     let mut brokers = Map::new();
     let mut totals = [0u64; 4];
-    let mut batch_windows: Vec<(Value, Value)> = Vec::new();
     for b in &handles {
         let c = &b.counters;
         for (total, counter) in totals.iter_mut().zip([&c.tx, &c.tx_bytes, &c.rx, &c.rx_bytes]) {
             *total += counter.load(Relaxed);
         }
-        batch_windows.push((c.batch_size.roll(), c.batch_count.roll()));
         brokers.insert(b.name(), broker(s, b, now_us));
     }
     let mut topics = Map::new();
     for t in s.topics.iter() {
-        topics.insert(t.state.info.name.clone(), topic(&t.state, &batch_windows));
+        topics.insert(t.state.info.name.clone(), topic(&t.state));
     }
     let (max_messages, max_bytes) = s.home.budget.limits();
     json!({
@@ -176,7 +181,7 @@ fn broker(s: &Shared, b: &BrokerHandle, now_us: u64) -> Value {
         "name": b.name(), "nodeid": b.id, "nodename": b.node_name(),
         "source": if b.id >= 0 { "learned" } else { "configured" },
         "state": b.state().name(), "stateage": b.state_since.lock().elapsed().as_micros() as u64,
-        "outbuf_cnt": g(&c.outbuf_count), "outbuf_msg_cnt": 0,
+        "outbuf_cnt": g(&c.outbuf_count), "outbuf_msg_cnt": g(&c.outbuf_messages),
         "waitresp_cnt": g(&c.waiting_count), "waitresp_msg_cnt": g(&c.waiting_messages),
         "tx": g(&c.tx), "txbytes": g(&c.tx_bytes), "txerrs": g(&c.tx_errors), "txretries": g(&c.tx_retries),
         "txidle": idle(&c.last_tx_us), "req_timeouts": g(&c.req_timeouts),
@@ -189,7 +194,7 @@ fn broker(s: &Shared, b: &BrokerHandle, now_us: u64) -> Value {
     })
 }
 
-fn topic(t: &TopicState, batches: &[(Value, Value)]) -> Value {
+fn topic(t: &TopicState) -> Value {
     let age = |at: Option<std::time::Instant>| at.map_or(0, |t| t.elapsed().as_millis() as u64);
     let meta = t.meta.lock();
     let mut partitions = Map::new();
@@ -197,12 +202,9 @@ fn topic(t: &TopicState, batches: &[(Value, Value)]) -> Value {
     for p in t.all_partitions().filter(|p| p.index < n) {
         partitions.insert(p.index.to_string(), partition(t, p));
     }
-    // Windows are kept per broker; with several brokers the busiest stands for the topic.
-    let busiest = batches.iter().max_by_key(|(size, _)| size["cnt"].as_u64());
-    let (size, count) = busiest.cloned().unwrap_or((json!({}), json!({})));
     json!({
         "topic": t.info.name, "age": age(Some(meta.created)), "metadata_age": age(meta.refreshed),
-        "batchsize": size, "batchcnt": count, "partitions": partitions,
+        "batchsize": t.info.batches.size.roll(), "batchcnt": t.info.batches.count.roll(), "partitions": partitions,
     })
 }
 

@@ -20,6 +20,7 @@ pub struct TopicInfo {
     pub name: String,
     pub cname: CString,
     pub conf: TopicSettings,
+    pub batches: super::stats::BatchWindows,
 }
 
 /// Counters of a partition for the statistics.

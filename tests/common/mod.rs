@@ -134,8 +134,10 @@ pub struct Harness {
     pub hold_polling: Arc<AtomicBool>,
     poller: Option<JoinHandle<()>>,
     next_id: AtomicUsize,
-    /// Where in `sent` the value's padding comes from.
+    /// Values are padded up to this many bytes.
     pub pad: usize,
+    /// A cluster that is not the producer's own.
+    external: Option<Arc<MockCluster>>,
 }
 
 /// The payload of message `id`: its number, and padding that follows from it.
@@ -175,11 +177,26 @@ impl Harness {
             poller: Some(poller),
             next_id: AtomicUsize::new(0),
             pad: 0,
+            external: None,
         }
+    }
+
+    /// A producer on a cluster that the test has set up.
+    pub fn on(cluster: &Arc<MockCluster>, pairs: &[(&str, &str)]) -> Harness {
+        let mut c = conf(pairs);
+        if !c.is_modified("bootstrap.servers") {
+            c.set("bootstrap.servers", cluster.bootstrap().as_str()).expect("an address");
+        }
+        let mut h = Harness::with(c, hooks());
+        h.external = Some(cluster.clone());
+        h
     }
 
     /// The embedded cluster.
     pub fn cluster(&self) -> Arc<MockCluster> {
+        if let Some(c) = &self.external {
+            return c.clone();
+        }
         self.producer.mock_cluster().expect("test.mock.num.brokers")
     }
 

@@ -28,6 +28,8 @@ pub struct InFlight {
     pub correlation_id: i32,
     pub api: ApiKey,
     pub version: i16,
+    /// When it was made, and when the last byte of it was written.
+    pub made: Instant,
     pub sent: Instant,
     /// When it counts as lost.
     pub deadline: Instant,
@@ -54,7 +56,8 @@ impl InFlight {
         if let Purpose::Produce { batches, .. } = &purpose {
             length += batches.iter().flatten().map(|b| records_len(b)).sum::<usize>();
         }
-        InFlight { correlation_id, api, version, sent: Instant::now(), deadline, purpose, head, cuts, length, written: 0 }
+        let now = Instant::now();
+        InFlight { correlation_id, api, version, made: now, sent: now, deadline, purpose, head, cuts, length, written: 0 }
     }
 
     /// The bytes still to be written, as slices in order.
@@ -158,6 +161,11 @@ impl Conn {
         self.unwritten += 1;
     }
 
+    /// Requests that are not written whole, and those that wait for their response.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.unwritten, self.in_flight.len() - self.unwritten)
+    }
+
     /// There are requests that the socket has not taken whole.
     pub fn blocked(&self) -> bool {
         self.unwritten > 0
@@ -192,15 +200,13 @@ impl Conn {
         Ok(sum)
     }
 
-    /// Takes the front requests that expect no response (acks=0) and are written.
+    /// Takes a request that expects no response (acks=0) and is written, wherever it stands: those before it wait for
+    /// theirs.
     pub fn take_unanswered(&mut self) -> Option<InFlight> {
-        let front = self.in_flight.front()?;
-        let no_answer = matches!(front.purpose, Purpose::Produce { acks: 0, .. });
-        if no_answer && front.fully_written() && self.in_flight.len() > self.unwritten {
-            self.in_flight.pop_front()
-        } else {
-            None
-        }
+        let written = self.in_flight.len() - self.unwritten;
+        let unanswered = |r: &InFlight| matches!(r.purpose, Purpose::Produce { acks: 0, .. });
+        let at = self.in_flight.iter().take(written).position(unanswered)?;
+        self.in_flight.remove(at)
     }
 
     /// Reads once. `Ok(0)`: the peer has closed.

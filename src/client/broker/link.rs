@@ -98,7 +98,7 @@ impl BrokerThread {
         self.me.failures.store(0, Relaxed);
         self.backoff_ms = 0;
         self.reported_down = false;
-        let _ = self.shared.main.send(MainOp::BrokerUp(self.me.id));
+        let _ = self.shared.main.send(MainOp::BrokerUp);
     }
 
     fn connect_failed(&mut self, code: RespErr, text: String) {
@@ -138,7 +138,7 @@ impl BrokerThread {
             }
             self.fail_waiting_metadata(code);
             self.ask_for_other_leaders();
-            let _ = self.shared.main.send(MainOp::BrokerDown(self.me.id, code));
+            let _ = self.shared.main.send(MainOp::BrokerDown);
         }
     }
 

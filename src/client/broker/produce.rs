@@ -223,8 +223,8 @@ impl BrokerThread {
             let now_us = clock::precise_us();
             for b in batches {
                 c.int_latency.record(now_us.saturating_sub(b.opened_us));
-                c.batch_size.record(b.bytes as u64);
-                c.batch_count.record(b.count as u64);
+                b.owner.info.batches.size.record(b.bytes as u64);
+                b.owner.info.batches.count.record(b.count as u64);
             }
         }
     }

@@ -90,8 +90,7 @@ impl BrokerThread {
             conn.versions = versions;
             self.link = Link::Up(conn);
             match served {
-                // A request without an answer may have become the first in line.
-                Ok(After::Nothing) => self.settle_unanswered(),
+                Ok(After::Nothing) => {}
                 Ok(After::Ready) => self.link_ready(),
                 Ok(After::AskVersionsAgain(version)) => self.send_api_versions(version),
                 Err(text) => {
@@ -106,7 +105,9 @@ impl BrokerThread {
     fn serve(&mut self, frame: &[u8], request: InFlight, versions: &mut Vec<(i16, i16, i16)>) -> Result<After, String> {
         self.me.counters.rx.fetch_add(1, Relaxed);
         if self.shared.settings.statistics_interval_ms > 0 {
-            self.me.counters.rtt.record(request.sent.elapsed().as_micros() as u64);
+            let c = &self.me.counters;
+            c.rtt.record(request.sent.elapsed().as_micros() as u64);
+            c.outbuf_latency.record((request.sent - request.made).as_micros() as u64);
             self.me.counters.last_rx_us.store(clock::precise_us(), Relaxed);
         }
         let mut r = Reader::new(frame);

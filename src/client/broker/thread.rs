@@ -12,6 +12,7 @@ use crate::client::topic::Partition;
 use crate::conf::AddressFamily;
 use crate::error::RespErr;
 use crate::protocol::records::codec::CompressCtx;
+use crate::sys::clock;
 use crate::sys::poll::{poll, PollFd};
 use crate::sys::socket::{Family, Options};
 use std::collections::VecDeque;
@@ -323,6 +324,9 @@ impl BrokerThread {
             Link::Connecting { tcp, .. } => (Some(tcp.fd()), true),
             Link::Up(conn) => (Some(conn.tcp.fd()), conn.blocked()),
         };
+        if self.shared.settings.statistics_interval_ms > 0 {
+            self.note_in_flight();
+        }
         // From here on senders write to the wake descriptor; what came before is seen by the check.
         self.me.awake.store(false, SeqCst);
         let timeout = if self.me.nudged.load(SeqCst) || !self.me.inbox.is_empty() {
@@ -355,6 +359,25 @@ impl BrokerThread {
         }
     }
 
+    /// Requests and messages under way, for the statistics.
+    fn note_in_flight(&self) {
+        let (mut unwritten, mut waiting, mut messages) = (0, 0, [0, 0]);
+        if let Link::Up(conn) = &self.link {
+            (unwritten, waiting) = conn.counts();
+            for r in &conn.in_flight {
+                if let Purpose::Produce { batches, .. } = &r.purpose {
+                    let n: u64 = batches.iter().flatten().map(|b| b.count as u64).sum();
+                    messages[usize::from(r.fully_written())] += n;
+                }
+            }
+        }
+        let c = &self.me.counters;
+        c.outbuf_count.store(unwritten as u64, Relaxed);
+        c.waiting_count.store(waiting as u64, Relaxed);
+        c.outbuf_messages.store(messages[0], Relaxed);
+        c.waiting_messages.store(messages[1], Relaxed);
+    }
+
     /// Writes what waits; a failure takes the link down.
     pub(super) fn flush(&mut self) {
         let Link::Up(conn) = &mut self.link else { return };
@@ -363,6 +386,9 @@ impl BrokerThread {
                 let c = &self.me.counters;
                 c.tx_bytes.fetch_add(w.bytes, Relaxed);
                 c.tx.fetch_add(w.requests, Relaxed);
+                if w.bytes > 0 && self.shared.settings.statistics_interval_ms > 0 {
+                    c.last_tx_us.store(clock::precise_us(), Relaxed);
+                }
                 self.settle_unanswered();
             }
             Err(e) => {
