@@ -142,7 +142,8 @@ fn of_keyed_messages_go_where_the_table_says() {
     let mut table: Vec<(Vec<u8>, [i32; 3])> = Vec::new();
     for line in include_str!("../vectors/partitioner.tsv").lines().filter(|l| !l.starts_with('#')).take(300) {
         let cells: Vec<&str> = line.split('\t').collect();
-        let key = (0..cells[0].len()).step_by(2).map(|i| u8::from_str_radix(&cells[0][i..i + 2], 16).expect("hex")).collect();
+        let key =
+            (0..cells[0].len()).step_by(2).map(|i| u8::from_str_radix(&cells[0][i..i + 2], 16).expect("hex")).collect();
         let of12 = cells[4].split(' ').find_map(|c| c.strip_prefix("12:")).expect("a column for 12");
         let p: Vec<i32> = of12.split(',').map(|p| p.parse().expect("a number")).collect();
         table.push((key, [p[0], p[1], p[2]]));

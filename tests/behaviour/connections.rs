@@ -150,7 +150,9 @@ fn work_with_brokers_of_every_age() {
 #[test]
 fn use_the_highest_version_that_both_know() {
     let _stage = beside();
-    for (profile, version) in [("0.11", 3), ("1.0", 5), ("2.0", 6), ("2.8", 9), ("3.9", 11), ("4.0", 12), ("newest", 13)] {
+    for (profile, version) in
+        [("0.11", 3), ("1.0", 5), ("2.0", 6), ("2.8", 9), ("3.9", 11), ("4.0", 12), ("newest", 13)]
+    {
         let c = cluster("127.0.0.1").expect("a cluster");
         assert!(c.set_profile(profile));
         c.record_requests(true);
@@ -188,7 +190,8 @@ fn without_a_common_produce_version_give_a_clear_error() {
     let h = Harness::on(&c, &[]);
     let f = h.wait_fate(h.one(&h.topic("t")), ms(3000));
     assert_eq!(f.err, RespErr::ERR__UNSUPPORTED_FEATURE);
-    let told = |o: &Other| matches!(o, Other::Error(RespErr::ERR__UNSUPPORTED_FEATURE, text, _) if text.contains("0.11"));
+    let told =
+        |o: &Other| matches!(o, Other::Error(RespErr::ERR__UNSUPPORTED_FEATURE, text, _) if text.contains("0.11"));
     eventually("an error event", ms(1000), || h.others().iter().any(told));
 }
 

@@ -139,7 +139,8 @@ fn of_any_size_arrives() {
         let t = p.topic("t").expect("a topic");
         // Around the sizes of blocks, small ones between, and 5 MB.
         let sizes = [
-            10, 100_000, 10, 65_000, 65_500, 65_536, 70_000, 1, 32_700, 16_000, 999_900, 1_000_000, 5_000_000, 3, 2_000_000,
+            10, 100_000, 10, 65_000, 65_500, 65_536, 70_000, 1, 32_700, 16_000, 999_900, 1_000_000, 5_000_000, 3,
+            2_000_000,
         ];
         let value = |i: usize, n: usize| -> Vec<u8> { (0..n).map(|k| ((k * k) >> 7) as u8 ^ i as u8).collect() };
         for (i, n) in sizes.iter().enumerate() {
@@ -172,7 +173,8 @@ fn of_any_size_arrives() {
 fn of_two_producers_stays_apart() {
     let _stage = beside();
     let cluster = MockCluster::new(2, Options::default()).expect("a cluster");
-    let (a, b) = (Harness::on(&cluster, &[("client.id", "a")]), Harness::on(&cluster, &[("client.id", "b"), ("acks", "1")]));
+    let (a, b) =
+        (Harness::on(&cluster, &[("client.id", "a")]), Harness::on(&cluster, &[("client.id", "b"), ("acks", "1")]));
     assert_ne!(a.producer.name(), b.producer.name());
     let (ta, tb) = (a.topic("t"), b.topic("t"));
     for i in 0..500 {

@@ -64,7 +64,9 @@ fn check(section: &str, value: &Value, table: &HashMap<&str, Vec<(&str, &str)>>,
         }
         match (value.get(field), kind.split(' ').next()) {
             (None, _) => wrong.push(format!("{section}: {field} is missing")),
-            (Some(v), Some("int")) if !v.is_i64() && !v.is_u64() => wrong.push(format!("{section}.{field}: {v} is no int")),
+            (Some(v), Some("int")) if !v.is_i64() && !v.is_u64() => {
+                wrong.push(format!("{section}.{field}: {v} is no int"))
+            }
             (Some(v), Some("string")) if !v.is_string() => wrong.push(format!("{section}.{field}: {v} is no string")),
             (Some(v), Some("bool")) if !v.is_boolean() => wrong.push(format!("{section}.{field}: {v} is no bool")),
             (Some(v), Some("object")) if !v.is_object() => wrong.push(format!("{section}.{field}: {v} is no object")),

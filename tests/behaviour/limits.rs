@@ -9,7 +9,15 @@ use std::time::Instant;
 const FULL: Result<usize, RespErr> = Err(RespErr::ERR__QUEUE_FULL);
 
 fn message(payload: &[u8], block: bool) -> Message<'_> {
-    Message { partition: PARTITION_UA, payload: Some(payload), key: None, headers: None, timestamp_ms: 0, opaque: 0, block }
+    Message {
+        partition: PARTITION_UA,
+        payload: Some(payload),
+        key: None,
+        headers: None,
+        timestamp_ms: 0,
+        opaque: 0,
+        block,
+    }
 }
 
 #[test]
@@ -98,7 +106,8 @@ fn of_bytes_hold_and_everything_gets_out() {
 #[test]
 fn are_waited_for_by_a_blocking_produce() {
     let _stage = alone();
-    let h = Harness::new(&[("test.mock.num.brokers", "1"), ("queue.buffering.max.messages", "1"), ("linger.ms", "100")]);
+    let h =
+        Harness::new(&[("test.mock.num.brokers", "1"), ("queue.buffering.max.messages", "1"), ("linger.ms", "100")]);
     let t = h.topic("t");
     h.one(&t);
     h.flush(ms(3000));

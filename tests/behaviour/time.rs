@@ -35,7 +35,11 @@ fn times_out_exactly(h: &Harness, topic: &str, timeout: u64, what: &str) {
 fn out_comes_exactly_with_no_broker_ever_reached() {
     let _stage = alone();
     for linger in ["0", "5", "500"] {
-        let h = Harness::new(&[("bootstrap.servers", "127.0.0.1:1"), ("message.timeout.ms", "1000"), ("linger.ms", linger)]);
+        let h = Harness::new(&[
+            ("bootstrap.servers", "127.0.0.1:1"),
+            ("message.timeout.ms", "1000"),
+            ("linger.ms", linger),
+        ]);
         times_out_exactly(&h, "t", 1000, "never reached");
         h.close(ms(3000));
     }
@@ -103,7 +107,8 @@ fn and_again_until_retries_are_used_up() {
 #[test]
 fn between_retries_grows() {
     let _stage = alone();
-    let h = Harness::new(&[("test.mock.num.brokers", "1"), ("retry.backoff.ms", "40"), ("retry.backoff.max.ms", "250")]);
+    let h =
+        Harness::new(&[("test.mock.num.brokers", "1"), ("retry.backoff.ms", "40"), ("retry.backoff.max.ms", "250")]);
     let t = h.topic("t");
     h.wait_fate(h.one(&t), ms(3000));
     h.cluster().record_requests(true);

@@ -21,8 +21,12 @@ fn ready(pairs: &[(&str, &str)]) -> (Harness, rkafka::client::Topic) {
 #[test]
 fn keep_order_through_retries_with_one_in_flight() {
     let _stage = beside();
-    let pairs =
-        [("max.in.flight", "1"), ("batch.num.messages", "3"), ("retry.backoff.ms", "2"), ("retry.backoff.max.ms", "10")];
+    let pairs = [
+        ("max.in.flight", "1"),
+        ("batch.num.messages", "3"),
+        ("retry.backoff.ms", "2"),
+        ("retry.backoff.max.ms", "10"),
+    ];
     let (h, t) = ready(&pairs);
     for (round, error) in [5i16, 6, 7, 13, 19, 20, -195].into_iter().enumerate() {
         h.cluster().push_request_errors(PRODUCE, &[error, 0, error, error, 0, 0, error]);
@@ -156,7 +160,8 @@ fn of_produce_calls_that_overlap_close_are_not_lost() {
 #[test]
 fn of_acks_0_come_when_it_is_written() {
     let _stage = beside();
-    let h = Harness::new(&[("test.mock.num.brokers", "1"), ("acks", "0"), ("topic.metadata.refresh.interval.ms", "20")]);
+    let h =
+        Harness::new(&[("test.mock.num.brokers", "1"), ("acks", "0"), ("topic.metadata.refresh.interval.ms", "20")]);
     h.cluster().create_topic("t", 1, 1).expect("a topic");
     let t = h.topic("t");
     let f = h.wait_fate(h.one(&t), ms(3000));
