@@ -208,7 +208,7 @@ pub struct Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Item<'a>;
 
-    #[inline]
+    #[inline(always)]
     #[allow(unsafe_code)]
     fn next(&mut self) -> Option<Item<'a>> {
         while self.left == 0 {
