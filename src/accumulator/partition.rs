@@ -97,7 +97,8 @@ impl<O: BatchOwner> PartitionQueue<O> {
             return Ok(Some(Change { appended: true, ..Change::default() }));
         }
         let mut change = Change::default();
-        let filled = self.retire_open_chunk(&mut inner);
+        // There was a chunk and the record did not fit: the next may be larger.
+        let filled = self.retire_open_chunk(&mut inner).is_some();
         let max_len = rec.max_len();
         if let Some(b) = &inner.open_batch {
             if b.count >= limits.messages || b.bytes + max_len > limits.bytes {
@@ -175,9 +176,9 @@ impl<O: BatchOwner> PartitionQueue<O> {
         Some((self.home.pool.get(least), need))
     }
 
-    /// Seals the open chunk, if there is one, and counts it into its batch. True when it was full of records.
-    fn retire_open_chunk(&self, inner: &mut Inner<O>) -> bool {
-        let Some(chunk) = ChunkRef::from_ptr(self.open.swap(std::ptr::null_mut(), AcqRel)) else { return false };
+    /// Seals the open chunk, if there is one, and counts it into its batch. Tells how much of its block was used, in percent.
+    fn retire_open_chunk(&self, inner: &mut Inner<O>) -> Option<usize> {
+        let chunk = ChunkRef::from_ptr(self.open.swap(std::ptr::null_mut(), AcqRel))?;
         let (bytes, count) = chunk.seal();
         let batch = inner.open_batch.as_mut().expect("an open chunk belongs to the open batch");
         let piece = batch.pieces.last_mut().expect("an open chunk is its batch's last");
@@ -185,7 +186,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
         piece.count = count;
         batch.bytes += bytes;
         batch.count += count;
-        (bytes + count as usize * ENTRY) * 4 > chunk.block().1 * 3
+        Some((bytes + count as usize * ENTRY) * 100 / chunk.block().1.max(1))
     }
 
     /// Closes the open batch, so that it can be sent. True if there was one.
@@ -196,9 +197,9 @@ impl<O: BatchOwner> PartitionQueue<O> {
     /// As `close_open`, with the lock held.
     pub fn close_open_in(&self, inner: &mut Inner<O>) -> bool {
         if inner.open_batch.is_some() {
-            let filled = self.retire_open_chunk(inner);
-            let small = inner.open_batch.as_ref().is_some_and(|b| b.pieces.len() == 1);
-            if small && !filled && inner.class > 0 {
+            let used = self.retire_open_chunk(inner);
+            let alone = inner.open_batch.as_ref().is_some_and(|b| b.pieces.len() == 1);
+            if alone && used.is_some_and(|percent| percent < 25) && inner.class > 0 {
                 // The partition needs less than it did.
                 inner.class -= 1;
             }

@@ -1,9 +1,13 @@
 //! Recycles chunks. Headers live as long as the pool; blocks of memory come back to it and are handed out again, last
-//! in first out so that they are warm, and go back to the allocator when they have not been needed for a while.
+//! in first out so that they are warm, and go back to the system when they have not been needed for a while.
+//!
+//! Blocks of the largest class are cut from slabs of huge pages, which spares most page faults when a queue fills for the
+//! first time. Such a block stays with its header; what goes back is the memory behind it.
 #![allow(unsafe_code)]
 
 use super::chunk::{Chunk, MAX_SHARED};
 use crate::sync::Mutex;
+use crate::sys::memory::{self, SLAB};
 use std::alloc::{alloc, dealloc, handle_alloc_error, Layout};
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -53,8 +57,19 @@ pub struct Pool {
     shelves: [Mutex<Shelf>; CLASSES.len()],
     /// Headers whose block went back to the allocator.
     bare: Mutex<Vec<ChunkRef>>,
+    /// Headers with a block cut from a slab whose memory went back to the system, or was never touched.
+    cold: Mutex<Vec<ChunkRef>>,
     all: Mutex<Vec<ChunkRef>>,
+    slabs: Mutex<Vec<Slab>>,
 }
+
+#[derive(Clone, Copy)]
+struct Slab(NonNull<u8>);
+
+// SAFETY: the pointer is only compared and, when the pool is dropped, given back.
+unsafe impl Send for Slab {}
+
+const LARGEST: usize = CLASSES.len() - 1;
 
 fn layout(size: usize) -> Layout {
     Layout::from_size_align(size, 16).expect("block sizes are far below isize::MAX")
@@ -74,7 +89,9 @@ impl Default for Pool {
         Pool {
             shelves: std::array::from_fn(|_| Mutex::new(Shelf::default())),
             bare: Mutex::new(Vec::new()),
+            cold: Mutex::new(Vec::new()),
             all: Mutex::new(Vec::new()),
+            slabs: Mutex::new(Vec::new()),
         }
     }
 }
@@ -94,7 +111,44 @@ impl Pool {
                 return c;
             }
         }
+        if class == LARGEST {
+            if let Some(c) = self.from_slab() {
+                return c;
+            }
+        }
         self.with_block(CLASSES[class])
+    }
+
+    /// A chunk of the largest class whose block is part of a slab.
+    fn from_slab(&self) -> Option<ChunkRef> {
+        let mut cold = self.cold.lock();
+        if let Some(c) = cold.pop() {
+            return Some(c);
+        }
+        let slab = memory::map_slab()?;
+        self.slabs.lock().push(Slab(slab));
+        for i in (0..SLAB / MAX_SHARED).rev() {
+            let chunk = self.header();
+            // SAFETY: the slab has SLAB bytes, and `i` is one of the blocks that it is cut into.
+            chunk.set_block(unsafe { slab.as_ptr().add(i * MAX_SHARED) }, MAX_SHARED);
+            cold.push(chunk);
+        }
+        cold.pop()
+    }
+
+    fn in_slab(&self, block: *mut u8) -> bool {
+        let base = block as usize & !(SLAB - 1);
+        self.slabs.lock().iter().any(|s| s.0.as_ptr() as usize == base)
+    }
+
+    /// A header without a block.
+    fn header(&self) -> ChunkRef {
+        let bare = self.bare.lock().pop();
+        bare.unwrap_or_else(|| {
+            let c = ChunkRef(NonNull::from(Box::leak(Box::new(Chunk::bare()))));
+            self.all.lock().push(c);
+            c
+        })
     }
 
     /// A sealed chunk with a block of its own size, for one long record.
@@ -103,12 +157,7 @@ impl Pool {
     }
 
     fn with_block(&self, size: usize) -> ChunkRef {
-        let bare = self.bare.lock().pop();
-        let chunk = bare.unwrap_or_else(|| {
-            let c = ChunkRef(NonNull::from(Box::leak(Box::new(Chunk::bare()))));
-            self.all.lock().push(c);
-            c
-        });
+        let chunk = self.header();
         chunk.set_block(allocate(size), size);
         chunk
     }
@@ -124,6 +173,14 @@ impl Pool {
 
     fn strip(&self, chunk: ChunkRef) {
         let (data, capacity) = chunk.block();
+        if capacity == MAX_SHARED && self.in_slab(data) {
+            if let Some(at) = NonNull::new(data) {
+                // SAFETY: a block of a slab, on page boundaries; the chunk, sealed and complete, was its only user.
+                unsafe { memory::discard(at, MAX_SHARED) };
+            }
+            self.cold.lock().push(chunk);
+            return;
+        }
         chunk.set_block(std::ptr::null_mut(), 0);
         // SAFETY: the block was allocated with this layout, and the chunk, sealed and complete, was its only owner.
         unsafe { dealloc(data, layout(capacity)) };
@@ -160,12 +217,16 @@ impl Drop for Pool {
         let all = std::mem::take(&mut *self.all.lock());
         for chunk in all {
             let (data, capacity) = chunk.block();
-            if !data.is_null() {
+            if !data.is_null() && !(capacity == MAX_SHARED && self.in_slab(data)) {
                 // SAFETY: allocated with this layout; nobody holds the chunk, since holders hold the pool.
                 unsafe { dealloc(data, layout(capacity)) };
             }
             // SAFETY: made by `Box::leak` in `with_block`, and freed once, here.
             drop(unsafe { Box::from_raw(chunk.as_ptr()) });
+        }
+        for slab in self.slabs.lock().drain(..) {
+            // SAFETY: mapped by `from_slab`; the chunks that used it are gone.
+            unsafe { memory::unmap_slab(slab.0) };
         }
     }
 }

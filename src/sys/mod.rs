@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod interrupt;
+pub mod memory;
 pub mod poll;
 pub mod socket;
 

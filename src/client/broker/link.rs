@@ -112,7 +112,7 @@ impl BrokerThread {
         let now = Instant::now();
         let shared = self.shared.clone();
         let s = &shared.settings;
-        let was_up = self.me.state() == LinkState::Up;
+        let (was_up, state_ms) = (self.me.state() == LinkState::Up, self.state_ms());
         self.backoff_ms = if self.backoff_ms == 0 {
             s.reconnect_backoff_ms as u64
         } else {
@@ -129,7 +129,7 @@ impl BrokerThread {
             self.abandon(lost, code);
         }
         if !self.stopping {
-            let text = format!("{}: {text} (after {} ms in state {})", self.me.name(), self.up_ms(), if was_up { "UP" } else { "CONNECT" });
+            let text = format!("{}: {text} (after {} ms in state {})", self.me.name(), state_ms, if was_up { "UP" } else { "CONNECT" });
             // One event per outage and round of tries, not one per attempt.
             if !self.reported_down {
                 self.reported_down = true;
@@ -162,7 +162,7 @@ impl BrokerThread {
         self.me.set_state(LinkState::Init);
     }
 
-    fn up_ms(&self) -> u128 {
+    fn state_ms(&self) -> u128 {
         self.me.state_since.lock().elapsed().as_millis()
     }
 
