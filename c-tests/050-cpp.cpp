@@ -81,7 +81,31 @@ static void callbacks_may_throw() {
     CHECK_INT(reports, 3);
 }
 
+// The producer that is replaced ends with the reports of what it held.
+static void producers_can_be_moved() {
+    int first = 0, second = 0;
+    auto make = [](int &count, const char *servers) {
+        rkafka::Conf conf;
+        conf.set("bootstrap.servers", servers).set("log_level", "0");
+        conf.on_delivery([&count](const rkafka::Message &m) {
+            CHECK(m.error() != RK_RESP_ERR_NO_ERROR);
+            count++;
+        });
+        return rkafka::Producer(std::move(conf));
+    };
+    rkafka::Producer producer = make(first, "127.0.0.1:1");
+    CHECK_OK(producer.produce("cpp", rkafka::Record("x")));
+    producer = make(second, "127.0.0.1:2");
+    CHECK_INT(first, 1);
+    CHECK_OK(producer.produce("cpp", rkafka::Record("x")));
+    rkafka::Producer moved = std::move(producer);
+    CHECK_INT(producer.len(), 0);
+    CHECK_INT(moved.len(), 1);
+    CHECK_INT(second, 0);
+}
+
 int main() {
+    producers_can_be_moved();
     produces_and_reports();
     throws_what_went_wrong();
     callbacks_may_throw();

@@ -251,6 +251,13 @@ public:
             throw Error(RK_RESP_ERR__INVALID_ARG, why);
         conf.handle_.release();
     }
+    Producer(Producer &&) noexcept = default;
+    /** The old producer ends first, while its callbacks are still there. */
+    Producer &operator=(Producer &&other) noexcept {
+        handle_ = std::move(other.handle_);
+        callbacks_ = std::move(other.callbacks_);
+        return *this;
+    }
 
     Topic topic(const std::string &name) {
         rk_topic_t *t = rk_producer_topic(get(), name.c_str());
