@@ -204,11 +204,14 @@ impl BrokerThread {
                 Compression::Zstd => codec::Compression::Zstd,
             };
             let parts: Vec<&[u8]> = batch.slices().collect();
-            let mut out = Vec::new();
-            let done = codec::compress(codec, level, &parts, &mut out, &mut self.compress);
+            // One buffer for all batches; a batch keeps a copy of the length that it came to.
+            self.compressed.clear();
+            let done = codec::compress(codec, level, &parts, &mut self.compressed, &mut self.compress);
             match done {
                 // What does not shrink goes plain.
-                Ok(()) if out.len() < batch.bytes => batch.compressed = Some((kind as u8, out)),
+                Ok(()) if self.compressed.len() < batch.bytes => {
+                    batch.compressed = Some((kind as u8, self.compressed.as_slice().into()));
+                }
                 Ok(()) => {}
                 Err(e) => self.shared.log(WARNING, "COMPRESS", format!("{}: {e}; sent uncompressed", kind.name())),
             }

@@ -28,6 +28,7 @@ pub struct BrokerThread {
     pub(super) link: Link,
     pub(super) sched: Schedule,
     pub(super) compress: CompressCtx,
+    pub(super) compressed: Vec<u8>,
     /// Metadata requests that wait for the connection.
     pub(super) metadata_queue: VecDeque<(MetadataQuery, u64)>,
     /// Produce requests in flight on the connection.
@@ -61,6 +62,7 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             sched: Schedule::new(),
             link: Link::Down { retry_at: now },
             compress: CompressCtx::default(),
+            compressed: Vec::new(),
             metadata_queue: VecDeque::new(),
             produce_in_flight: 0,
             throttled_until: None,
