@@ -5,14 +5,14 @@ pub use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicPtr, Atomic
 #[cfg(not(loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-#[cfg(not(loom))]
-pub use std::hint::spin_loop;
-#[cfg(not(loom))]
-pub use std::thread::yield_now;
 #[cfg(loom)]
 pub use loom::hint::spin_loop;
 #[cfg(loom)]
 pub use loom::thread::yield_now;
+#[cfg(not(loom))]
+pub use std::hint::spin_loop;
+#[cfg(not(loom))]
+pub use std::thread::yield_now;
 
 pub use std::sync::{Arc, OnceLock, Weak};
 

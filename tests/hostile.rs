@@ -65,7 +65,10 @@ fn attack(key: i16, mode: HostileMode, how_long: Duration, profile: &str) {
     // A damaged answer may have asked the client to hold back for hours, and that it does.
     let held_back = h.others().iter().any(|o| matches!(o, Other::Throttle(_, ms) if *ms > 1000));
     let until = Instant::now() + ms(6000);
-    while !held_back {
+    loop {
+        if held_back {
+            break;
+        }
         if let Ok(id) = h.produce(&t, PARTITION_UA, None, (0, 0)) {
             if h.wait_fate(id, ms(3000)).err == RespErr::NO_ERROR {
                 break;

@@ -58,7 +58,8 @@ fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
 fn dependencies_point_one_way() {
     let mut wrong = Vec::new();
     for (module, files) in modules() {
-        let allowed = MAY_USE.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("{module} is not in MAY_USE")).1;
+        let allowed =
+            MAY_USE.iter().find(|(m, _)| *m == module).unwrap_or_else(|| panic!("{module} is not in MAY_USE")).1;
         for (path, text) in files {
             let code = text.lines().filter(|l| !l.trim_start().starts_with("//"));
             for used in code.flat_map(|l| l.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>()) {

@@ -82,7 +82,14 @@ impl<O: BatchOwner> std::ops::DerefMut for Batch<O> {
 }
 
 impl<O: BatchOwner> Batch<O> {
-    pub(super) fn new(home: Arc<Home>, owner: Arc<O>, number: u64, base_timestamp: i64, opened: Instant, opened_us: u64) -> Self {
+    pub(super) fn new(
+        home: Arc<Home>,
+        owner: Arc<O>,
+        number: u64,
+        base_timestamp: i64,
+        opened: Instant,
+        opened_us: u64,
+    ) -> Self {
         Batch {
             body: Some(Box::new(Body {
                 home,
@@ -154,7 +161,14 @@ impl<O: BatchOwner> Body<O> {
     #[inline]
     pub fn records(&self) -> Records<'_> {
         debug_assert!(self.complete);
-        Records { pieces: self.pieces.iter(), at: std::ptr::null(), entry: std::ptr::null(), left: 0, base_timestamp: 0, open_us: 0 }
+        Records {
+            pieces: self.pieces.iter(),
+            at: std::ptr::null(),
+            entry: std::ptr::null(),
+            left: 0,
+            base_timestamp: 0,
+            open_us: 0,
+        }
     }
 
     /// Memory charged for it.

@@ -11,7 +11,7 @@ pub mod partition;
 pub mod pool;
 pub mod record;
 
-#[cfg(all(test, not(loom)))]
-mod tests;
 #[cfg(all(test, loom))]
 mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -5,8 +5,8 @@ use super::batch::{Batch, BatchOwner, Home, Piece};
 use super::chunk::{Append, Chunk, Opening, ENTRY, MAX_RECORDS};
 use super::pool::{ChunkRef, Pool, CLASSES};
 use super::record::RecordRef;
-use crate::sys::clock;
 use crate::sync::{AtomicPtr, Mutex, Ordering::*};
+use crate::sys::clock;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -61,7 +61,13 @@ impl<O: BatchOwner> PartitionQueue<O> {
         PartitionQueue {
             open: AtomicPtr::new(std::ptr::null_mut()),
             home,
-            inner: Mutex::new(Inner { open_batch: None, ready: VecDeque::new(), next_number: 0, class: 0, in_flight: 0 }),
+            inner: Mutex::new(Inner {
+                open_batch: None,
+                ready: VecDeque::new(),
+                next_number: 0,
+                class: 0,
+                in_flight: 0,
+            }),
         }
     }
 
@@ -113,7 +119,8 @@ impl<O: BatchOwner> PartitionQueue<O> {
             inner.class += 1;
         }
         let (used, records) = inner.open_batch.as_ref().map_or((0, 0), |b| (b.bytes, b.count));
-        let (chunk, charged) = self.chunk_for(max_len + ENTRY, inner.class, moved.is_some()).ok_or(NoMemory { closed: change.closed })?;
+        let (chunk, charged) =
+            self.chunk_for(max_len + ENTRY, inner.class, moved.is_some()).ok_or(NoMemory { closed: change.closed })?;
         let now_us = if moved.is_some() { rec.now_us } else { clock::precise_us() };
         let number = inner.next_number;
         let batch = match &mut inner.open_batch {

@@ -112,7 +112,7 @@ impl Pool {
             }
         }
         if class == LARGEST {
-            if let Some(c) = self.from_slab() {
+            if let Some(c) = self.take_from_slab() {
                 return c;
             }
         }
@@ -120,7 +120,7 @@ impl Pool {
     }
 
     /// A chunk of the largest class whose block is part of a slab.
-    fn from_slab(&self) -> Option<ChunkRef> {
+    fn take_from_slab(&self) -> Option<ChunkRef> {
         let mut cold = self.cold.lock();
         if let Some(c) = cold.pop() {
             return Some(c);
@@ -225,7 +225,7 @@ impl Drop for Pool {
             drop(unsafe { Box::from_raw(chunk.as_ptr()) });
         }
         for slab in self.slabs.lock().drain(..) {
-            // SAFETY: mapped by `from_slab`; the chunks that used it are gone.
+            // SAFETY: mapped by `take_from_slab`; the chunks that used it are gone.
             unsafe { memory::unmap_slab(slab.0) };
         }
     }

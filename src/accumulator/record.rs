@@ -76,13 +76,7 @@ pub fn total_len(body: usize) -> usize {
 /// the same deltas, and nobody else may access that memory meanwhile.
 #[allow(unsafe_code)]
 #[inline(always)]
-pub unsafe fn write(
-    at: *mut u8,
-    rec: &RecordRef<'_>,
-    body: usize,
-    timestamp_delta: i64,
-    offset_delta: u32,
-) -> *mut u8 {
+pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_>, body: usize, timestamp_delta: i64, offset_delta: u32) -> *mut u8 {
     // SAFETY: the caller vouches for `total_len(body)` bytes from `at`, which is what these writes add up to.
     unsafe {
         let mut p = put_varint(at, body as i64);

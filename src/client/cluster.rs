@@ -101,7 +101,12 @@ impl MainThread {
         let n = r.partitions.iter().map(|p| p.partition_index.saturating_add(1)).max().unwrap_or(0);
         if n as usize > r.partitions.len() {
             // A broker lists every partition. An index beyond their number is damage, and must not make partitions up.
-            let text = format!("Topic {}: metadata lists {} partitions, one with index {}", t.info.name, r.partitions.len(), n - 1);
+            let text = format!(
+                "Topic {}: metadata lists {} partitions, one with index {}",
+                t.info.name,
+                r.partitions.len(),
+                n - 1
+            );
             self.shared.log(super::log::ERR, "METADATA", text);
             self.asker.want_again(&t.info.name);
             return;
@@ -163,7 +168,13 @@ impl MainThread {
     }
 
     /// A response of the old leader named the new one (KIP-951): no need to wait for metadata.
-    pub(super) fn leader_named(&mut self, p: &Arc<Partition>, leader: i32, epoch: i32, endpoint: Option<(String, u16)>) {
+    pub(super) fn leader_named(
+        &mut self,
+        p: &Arc<Partition>,
+        leader: i32,
+        epoch: i32,
+        endpoint: Option<(String, u16)>,
+    ) {
         if leader < 0 || epoch <= p.leader_epoch.load(Relaxed) {
             return;
         }

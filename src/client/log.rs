@@ -6,11 +6,8 @@ use crate::conf::DebugContexts;
 use crate::sys::clock;
 
 /// Levels are syslog's.
-pub const EMERG: i32 = 0;
-pub const CRIT: i32 = 2;
 pub const ERR: i32 = 3;
 pub const WARNING: i32 = 4;
-pub const NOTICE: i32 = 5;
 pub const INFO: i32 = 6;
 pub const DEBUG: i32 = 7;
 

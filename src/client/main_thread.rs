@@ -26,14 +26,28 @@ pub enum MainOp {
     /// Broker: what is known of this partition's leader is stale.
     Refresh(Arc<Partition>),
     /// Broker: the answer to a metadata request.
-    Metadata { tag: u64, from: i32, result: Result<Box<MetadataResponse>, RespErr> },
+    Metadata {
+        tag: u64,
+        from: i32,
+        result: Result<Box<MetadataResponse>, RespErr>,
+    },
     /// Broker: a Produce response names another leader (KIP-951).
-    Leader { partition: Arc<Partition>, leader: i32, epoch: i32, endpoint: Option<(String, u16)> },
+    Leader {
+        partition: Arc<Partition>,
+        leader: i32,
+        epoch: i32,
+        endpoint: Option<(String, u16)>,
+    },
     /// Broker: its link is up, or down.
     BrokerUp,
     BrokerDown,
     /// Application: asks for the cluster's metadata.
-    Query { all: bool, topic: Option<String>, reply: Sender<Result<ClusterMetadata, RespErr>>, until: Instant },
+    Query {
+        all: bool,
+        topic: Option<String>,
+        reply: Sender<Result<ClusterMetadata, RespErr>>,
+        until: Instant,
+    },
     /// Application: end.
     Stop,
 }
@@ -70,7 +84,8 @@ impl MainThread {
     /// Makes the bootstrap brokers' threads. Called before `run`, so that a failure reaches `rk_producer_new`.
     pub fn start_bootstrap(&mut self, addresses: &[(String, u16)]) -> Result<(), String> {
         for (i, (host, port)) in addresses.iter().enumerate() {
-            self.add_broker(-1 - i as i32, host.clone(), *port).map_err(|e| format!("Failed to start a broker thread: {e}"))?;
+            self.add_broker(-1 - i as i32, host.clone(), *port)
+                .map_err(|e| format!("Failed to start a broker thread: {e}"))?;
         }
         Ok(())
     }
@@ -101,7 +116,10 @@ impl MainThread {
     }
 
     fn next_timer(&self) -> Option<Instant> {
-        [self.next_orphan_scan, self.next_statistics, self.next_trim, self.asker.next_timer()].into_iter().flatten().min()
+        [self.next_orphan_scan, self.next_statistics, self.next_trim, self.asker.next_timer()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn serve(&mut self, op: MainOp) {
@@ -227,11 +245,15 @@ impl MainThread {
 
     fn broker_down(&mut self) {
         let brokers = self.shared.brokers.read();
-        let usable = |b: &Arc<BrokerHandle>| matches!(b.state(), LinkState::Up | LinkState::Connect | LinkState::ApiVersionQuery);
+        let usable = |b: &Arc<BrokerHandle>| {
+            matches!(b.state(), LinkState::Up | LinkState::Connect | LinkState::ApiVersionQuery)
+        };
         // Idle brokers that were never tried say nothing about the cluster.
         let tried = |b: &&Arc<BrokerHandle>| b.failures.load(Relaxed) > 0 || b.state() == LinkState::Down;
         let down = brokers.values().filter(tried).count();
-        let all = !brokers.values().any(usable) && down > 0 && brokers.values().all(|b| b.failures.load(Relaxed) > 0 || b.id < 0 || b.state() == LinkState::Down);
+        let all = !brokers.values().any(usable)
+            && down > 0
+            && brokers.values().all(|b| b.failures.load(Relaxed) > 0 || b.id < 0 || b.state() == LinkState::Down);
         let total = brokers.len();
         drop(brokers);
         if all && !self.all_down {

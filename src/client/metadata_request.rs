@@ -107,7 +107,13 @@ impl Asker {
         self.wanted.remove(topic);
     }
 
-    pub fn query(&mut self, all: bool, topic: Option<String>, reply: Sender<Result<ClusterMetadata, RespErr>>, until: Instant) {
+    pub fn query(
+        &mut self,
+        all: bool,
+        topic: Option<String>,
+        reply: Sender<Result<ClusterMetadata, RespErr>>,
+        until: Instant,
+    ) {
         self.queries.push(Query { all, topic, reply, until, tag: None });
     }
 
@@ -117,7 +123,7 @@ impl Asker {
 
     pub fn next_timer(&self) -> Option<Instant> {
         let queries = self.queries.iter().map(|q| q.until);
-        let unsent = self.queries.iter().any(|q| q.tag.is_none()).then(|| self.not_before).flatten();
+        let unsent = self.queries.iter().any(|q| q.tag.is_none()).then_some(self.not_before).flatten();
         let requests: Option<Instant> = match &self.outstanding {
             Some(o) => Some(o.deadline),
             None => {

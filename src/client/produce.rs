@@ -169,7 +169,9 @@ impl Shared {
                 // The gate: under the lock of the waiting queue the state cannot change to KNOWN.
                 let gate = || t.state.load(Acquire) != KNOWN;
                 let p = &t.unassigned;
-                if let Some(change) = p.queue.append_locked(p, rec, self.limits, None, true, gate).map_err(|e| full(p, e))? {
+                if let Some(change) =
+                    p.queue.append_locked(p, rec, self.limits, None, true, gate).map_err(|e| full(p, e))?
+                {
                     self.look(p, change.opened || change.closed);
                     return Ok(());
                 }
@@ -193,7 +195,9 @@ impl Shared {
             }
             let next = self.rotate(t, i, hint);
             let p = t.partition(next).ok_or(RespErr::ERR__UNKNOWN_PARTITION)?;
-            if let Some(change) = p.queue.append_locked(p, rec, self.limits, moved, true, || true).map_err(|e| full(p, e))? {
+            if let Some(change) =
+                p.queue.append_locked(p, rec, self.limits, moved, true, || true).map_err(|e| full(p, e))?
+            {
                 self.look(p, change.opened || change.closed);
                 return Ok(());
             }

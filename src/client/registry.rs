@@ -71,8 +71,6 @@ impl Registry {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Topic> {
-        self.buckets.iter().flat_map(|bucket| {
-            std::iter::successors(bucket.get(), |n| n.next.get()).map(|n| &n.topic)
-        })
+        self.buckets.iter().flat_map(|bucket| std::iter::successors(bucket.get(), |n| n.next.get()).map(|n| &n.topic))
     }
 }

@@ -143,11 +143,7 @@ impl TopicState {
             sticky: std::array::from_fn(|_| CachePadded::new(AtomicI32::new(0))),
             round_robin: CachePadded::new(AtomicU32::new(0)),
             available: RwLock::new(Arc::from([])),
-            meta: Mutex::new(TopicMetaState {
-                missing_since: None,
-                refreshed: None,
-                created: Instant::now(),
-            }),
+            meta: Mutex::new(TopicMetaState { missing_since: None, refreshed: None, created: Instant::now() }),
         })
     }
 
@@ -206,7 +202,8 @@ mod tests {
         let mut expected = (0, 0);
         for i in 0..100_000 {
             assert_eq!(locate(i), expected);
-            expected = if expected.1 + 1 == 1 << expected.0 { (expected.0 + 1, 0) } else { (expected.0, expected.1 + 1) };
+            expected =
+                if expected.1 + 1 == 1 << expected.0 { (expected.0 + 1, 0) } else { (expected.0, expected.1 + 1) };
         }
     }
 }

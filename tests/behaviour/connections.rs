@@ -162,7 +162,9 @@ fn use_the_highest_version_that_both_know() {
         let produce = seen.iter().find(|r| r.api_key == PRODUCE).expect("a Produce request");
         assert_eq!((produce.version, produce.client_id.as_str()), (version, "me"), "{profile}");
         let mut by_api: HashMap<i16, i16> = HashMap::new();
-        seen.iter().for_each(|r| drop(by_api.insert(r.api_key, r.version)));
+        for r in &seen {
+            by_api.insert(r.api_key, r.version);
+        }
         assert!(by_api[&API_VERSIONS] <= 4, "{by_api:?}");
     }
 }

@@ -54,10 +54,22 @@ impl InFlight {
     ) -> InFlight {
         let mut length = head.len();
         if let Purpose::Produce { batches, .. } = &purpose {
-            length += batches.iter().flatten().map(|b| records_len(b)).sum::<usize>();
+            length += batches.iter().flatten().map(records_len).sum::<usize>();
         }
         let now = Instant::now();
-        InFlight { correlation_id, api, version, made: now, sent: now, deadline, purpose, head, cuts, length, written: 0 }
+        InFlight {
+            correlation_id,
+            api,
+            version,
+            made: now,
+            sent: now,
+            deadline,
+            purpose,
+            head,
+            cuts,
+            length,
+            written: 0,
+        }
     }
 
     /// The bytes still to be written, as slices in order.

@@ -72,8 +72,7 @@ impl BrokerThread {
         if !writable && !expired {
             return;
         }
-        let Link::Connecting { tcp, addr, rest, .. } =
-            std::mem::replace(&mut self.link, Link::Down { retry_at: now })
+        let Link::Connecting { tcp, addr, rest, .. } = std::mem::replace(&mut self.link, Link::Down { retry_at: now })
         else {
             return;
         };
@@ -87,7 +86,7 @@ impl BrokerThread {
     fn connected(&mut self, tcp: Tcp, addr: SocketAddr) {
         self.shared.debug(DebugContexts::BROKER, "CONNECTED", || format!("{}: connected to {addr}", self.me.name()));
         self.me.set_state(LinkState::ApiVersionQuery);
-        let max_frame = self.shared.settings.receive_message_max_bytes as usize;
+        let max_frame = self.shared.settings.receive_message_max_bytes;
         self.link = Link::Up(Box::new(Conn::new(tcp, max_frame)));
         self.send_api_versions(3);
     }
@@ -129,7 +128,12 @@ impl BrokerThread {
             self.abandon(lost, code);
         }
         if !self.stopping {
-            let text = format!("{}: {text} (after {} ms in state {})", self.me.name(), state_ms, if was_up { "UP" } else { "CONNECT" });
+            let text = format!(
+                "{}: {text} (after {} ms in state {})",
+                self.me.name(),
+                state_ms,
+                if was_up { "UP" } else { "CONNECT" }
+            );
             // One event per outage and round of tries, not one per attempt.
             if !self.reported_down {
                 self.reported_down = true;

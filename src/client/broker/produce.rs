@@ -124,7 +124,10 @@ impl BrokerThread {
             if self.prepare(&mut batch, version) {
                 ready.push(batch);
             } else {
-                let text = format!("{}: the broker is too old for compression.codec=zstd (Kafka 2.1 or newer)", self.me.name());
+                let text = format!(
+                    "{}: the broker is too old for compression.codec=zstd (Kafka 2.1 or newer)",
+                    self.me.name()
+                );
                 self.refuse(vec![batch], RespErr::ERR__UNSUPPORTED_FEATURE, text);
             }
         }

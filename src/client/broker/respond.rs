@@ -183,9 +183,8 @@ impl BrokerThread {
         if versions.is_empty() {
             *versions = FALLBACK_VERSIONS.to_vec();
         }
-        self.shared.debug(DebugContexts::FEATURE, "APIVERSION", || {
-            format!("{}: {} APIs", self.me.name(), versions.len())
-        });
+        self.shared
+            .debug(DebugContexts::FEATURE, "APIVERSION", || format!("{}: {} APIs", self.me.name(), versions.len()));
         Ok(After::Ready)
     }
 

@@ -1,10 +1,10 @@
 //! The loop of a broker thread: take orders, move batches that are due, write, wait, read.
 
 use super::conn::Purpose;
-use crate::accumulator::batch::Batch;
 use super::link::Link;
 use super::schedule::Schedule;
 use super::{BrokerHandle, BrokerOp, LinkState, MetadataQuery};
+use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict};
 use crate::client::shared::Shared;
 use crate::client::spawn;
@@ -53,8 +53,8 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
         let s = &shared.settings;
         let now = Instant::now();
         let socket_options = Options {
-            send_buffer: s.socket_send_buffer_bytes as usize,
-            receive_buffer: s.socket_receive_buffer_bytes as usize,
+            send_buffer: s.socket_send_buffer_bytes,
+            receive_buffer: s.socket_receive_buffer_bytes,
             keepalive: s.socket_keepalive,
             no_delay: s.socket_nodelay,
         };
