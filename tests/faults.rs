@@ -69,7 +69,7 @@ struct Plan {
 fn plan(rng: &mut SplitMix) -> Plan {
     let mut one_of = |list: &[&str]| list[rng.below(list.len() as u64) as usize].to_owned();
     let max_in_flight = one_of(&["1", "1", "5", "1000000"]);
-    let message_timeout = one_of(&["20000", "20000", "20000", "400", "1200"]);
+    let message_timeout = one_of(&["8000", "8000", "8000", "400", "1200"]);
     let pairs = vec![
         ("test.mock.num.brokers", BROKERS.to_string()),
         ("acks", one_of(&["all", "all", "1", "0"])),
@@ -87,7 +87,7 @@ fn plan(rng: &mut SplitMix) -> Plan {
         ("api.version.request.timeout.ms", "300".to_owned()),
         ("topic.metadata.propagation.max.ms", one_of(&["300", "30000"])),
         ("topic.metadata.refresh.interval.ms", one_of(&["300000", "100"])),
-        ("queue.buffering.max.messages", one_of(&["100000", "50"])),
+        ("queue.buffering.max.messages", one_of(&["100000", "300"])),
         ("queue.buffering.max.kbytes", one_of(&["1048576", "1048576", "64"])),
         ("partitioner", one_of(&["consistent_random", "murmur2_random", "random", "round_robin"])),
         ("connections.max.idle.ms", one_of(&["0", "0", "50"])),
@@ -123,6 +123,7 @@ fn round(seed: u64) {
     if plan.mixture {
         cluster.set_faults(Some(Faults::random(seed).max_delay(10).silence(rng.below(3) == 0)));
     }
+    let began = Instant::now();
     let running = AtomicBool::new(true);
     let mut volatile = HashSet::new();
     let seeds: Vec<u64> = (0..plan.threads).map(|_| rng.next()).collect();
@@ -150,12 +151,18 @@ fn round(seed: u64) {
         volatile = chaos.join().expect("the chaos thread");
         ends.into_iter().for_each(|e| e.unwrap_or_else(|p| resume_unwind(p)));
     });
+    let produced = began.elapsed();
     if !plan.abrupt {
         heal(&cluster, &plan);
         // Retries, reconnects, request time-outs of what was frozen; or else the messages' own time.
-        h.flush(ms(plan.message_timeout.min(12_000) + 3000));
+        h.flush(ms(plan.message_timeout + 3000));
     }
+    let flushed = began.elapsed() - produced;
     h.close(Duration::from_secs(8));
+    if began.elapsed() > Duration::from_secs(6) {
+        let accepted = h.accepted();
+        println!("  {accepted} messages: produced in {produced:?}, flushed in {flushed:?}: {:?}", plan.pairs);
+    }
     heal(&cluster, &plan);
     let wrong = h.compare_with_log(&volatile, plan.ordered);
     assert!(wrong.is_empty(), "{}\n{:?}", wrong.join("\n"), plan.pairs);
@@ -169,7 +176,12 @@ fn produce(h: &Harness, plan: &Plan, thread: usize, seed: u64) {
     let mut rng = SplitMix(seed);
     let topics: Vec<_> = plan.topics.iter().map(|(name, n)| (h.topic(name), *n)).collect();
     // A burst now and then, and pauses, so that batches of all sizes come up.
+    let began = Instant::now();
     for seq in 0..plan.messages {
+        // Much trouble makes a round slow, and more rounds are worth more than longer ones.
+        if began.elapsed() > ms(2500) {
+            break;
+        }
         let (topic, n) = &topics[rng.below(topics.len() as u64) as usize];
         let key = format!("key{}", rng.below(20));
         let (partition, key) = match rng.below(4) {
@@ -205,7 +217,10 @@ fn strike(cluster: &MockCluster, producer: &Producer, plan: &Plan, rng: &mut Spl
     // Errors of control methods say that a topic is not there (yet), which is as good.
     match rng.below(26) {
         0 => drop(cluster.broker_down(broker)),
-        1..=4 => drop(cluster.broker_up(-1)),
+        1..=4 => {
+            drop(cluster.broker_up(-1));
+            give_leaders(cluster, plan);
+        }
         5 => drop(cluster.broker_down(-1)),
         6 | 7 => drop(cluster.set_partition_leader(topic, rng.below(3) as i32, broker)),
         8 => drop(cluster.set_partition_leader(topic, 0, -1)),
@@ -251,6 +266,11 @@ fn heal(cluster: &MockCluster, plan: &Plan) {
     }
     cluster.throttle(0, 0);
     let _ = (cluster.set_rtt(-1, 0), cluster.unfreeze(-1), cluster.broker_up(-1));
+    give_leaders(cluster, plan);
+}
+
+/// No partition is without a leader.
+fn give_leaders(cluster: &MockCluster, plan: &Plan) {
     for (topic, _) in &plan.topics {
         let count = cluster.topics().iter().find(|(name, _)| name == topic).map_or(0, |(_, n)| *n);
         for p in 0..count {
