@@ -136,7 +136,12 @@ impl<O: BatchOwner> PartitionQueue<O> {
             base_timestamp: batch.base_timestamp,
             open_us: now_us,
             max_bytes: (chunk.block().1.min(limits.bytes.saturating_sub(used).max(max_len))) as u32,
-            max_count: limits.messages.saturating_sub(records).clamp(1, MAX_RECORDS),
+            // A block that could not be charged in full takes the one record that it was charged for.
+            max_count: if charged < chunk.block().1 {
+                1
+            } else {
+                limits.messages.saturating_sub(records).clamp(1, MAX_RECORDS)
+            },
         };
         if max_len + ENTRY > CLASSES[CLASSES.len() - 1] {
             let bytes = chunk.write_alone(opening, rec);
@@ -191,8 +196,13 @@ impl<O: BatchOwner> PartitionQueue<O> {
         let piece = batch.pieces.last_mut().expect("an open chunk is its batch's last");
         piece.bytes = bytes as u32;
         piece.count = count;
+        // From here on it counts as what is in it, not as what it could have held.
+        let used = bytes + count as usize * ENTRY;
+        let spare = piece.charged.saturating_sub(used);
+        piece.charged -= spare;
         batch.bytes += bytes;
         batch.count += count;
+        self.home.budget.discharge(spare);
         Some((bytes + count as usize * ENTRY) * 100 / chunk.block().1.max(1))
     }
 
