@@ -229,7 +229,8 @@ fn strike(cluster: &MockCluster, producer: &Producer, plan: &Plan, rng: &mut Spl
         11 => cluster.push_after_append_errors(0, &[[CLOSE, 7, 20][rng.below(3) as usize]]),
         12 => cluster.push_request_errors(0, &some),
         13 => cluster.push_request_errors(3, &[[5, 3, CLOSE][rng.below(3) as usize]]),
-        14 => cluster.push_request_errors(18, &[CLOSE]),
+        // Connection attempts are few, so these must not pile up.
+        14 if cluster.pending_request_errors(18) == 0 => cluster.push_request_errors(18, &[CLOSE]),
         15 => drop(cluster.set_rtt(broker, rng.below(30) as i32)),
         16 => cluster.throttle(0, rng.below(30) as i32),
         17 => drop(cluster.freeze(broker)),

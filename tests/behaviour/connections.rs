@@ -97,6 +97,23 @@ fn try_every_server_of_the_list() {
 }
 
 #[test]
+fn do_not_cling_to_a_broker_that_closes_them() {
+    let _stage = beside();
+    let c = MockCluster::new(2, Options::default()).expect("a cluster");
+    c.create_topic("t", 1, 2).expect("a topic");
+    c.set_partition_leader("t", 0, 2).expect("a leader");
+    // Broker 1 accepts and closes; broker 2 cannot be reached for a while.
+    c.push_broker_request_error_rtts(1, API_VERSIONS, &[(-195, 0); 5000]).expect("a broker");
+    c.broker_down(2).expect("down");
+    let h = Harness::on(&c, &[]);
+    let id = h.one(&h.topic("t"));
+    std::thread::sleep(ms(500));
+    c.broker_up(2).expect("up");
+    assert_eq!(h.wait_fate(id, ms(3000)).err, RespErr::NO_ERROR);
+    h.close(ms(3000));
+}
+
+#[test]
 fn work_with_brokers_of_every_age() {
     let _stage = beside();
     for profile in profiles::names().chain(["newest"]) {

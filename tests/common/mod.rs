@@ -11,12 +11,16 @@ use rkafka::error::RespErr;
 use rkafka::mock::MockCluster;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Tests that measure time run alone, the others beside each other.
 static STAGE: RwLock<()> = RwLock::new(());
+
+/// `RKAFKA_DEBUG=broker,metadata,…`: the client's log on standard output.
+static DEBUG: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("RKAFKA_DEBUG").ok());
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 pub fn alone() -> RwLockWriteGuard<'static, ()> {
     STAGE.write()
@@ -32,6 +36,10 @@ pub fn ms(n: u64) -> Duration {
 
 pub fn conf(pairs: &[(&str, &str)]) -> Conf {
     let mut c = Conf::new();
+    LazyLock::force(&START);
+    if let Some(contexts) = DEBUG.as_deref() {
+        c.set("debug", contexts).expect("debug contexts");
+    }
     // Quiet, and quick to come back, unless a test says otherwise.
     for (k, v) in [("reconnect.backoff.ms", "10"), ("reconnect.backoff.max.ms", "200")].iter().chain(pairs) {
         c.set(k, *v).unwrap_or_else(|e| panic!("{k}={v}: {e:?}"));
@@ -45,7 +53,11 @@ pub fn hooks() -> Hooks {
         want_errors: true,
         want_stats: true,
         want_throttle: true,
-        log: Some(Box::new(|_, _, _| {})),
+        log: Some(Box::new(|_, facility, text| {
+            if DEBUG.is_some() {
+                println!("{:>9.3} {facility}: {text}", START.elapsed().as_secs_f64());
+            }
+        })),
         ..Hooks::default()
     }
 }

@@ -101,7 +101,6 @@ impl BrokerThread {
     }
 
     fn connect_failed(&mut self, code: RespErr, text: String) {
-        self.me.failures.fetch_add(1, Relaxed);
         self.go_down(code, text);
     }
 
@@ -112,6 +111,10 @@ impl BrokerThread {
         let shared = self.shared.clone();
         let s = &shared.settings;
         let (was_up, state_ms) = (self.me.state() == LinkState::Up, self.state_ms());
+        if !was_up && !self.stopping {
+            // Refused, or accepted and closed before the handshake was done: either way others are to be asked first.
+            self.me.failures.fetch_add(1, Relaxed);
+        }
         self.backoff_ms = if self.backoff_ms == 0 {
             s.reconnect_backoff_ms as u64
         } else {

@@ -1,0 +1,27 @@
+# Checks of the lock-free code by Miri and ThreadSanitizer, on the nightly toolchain. Included by the Makefile.
+# Both need the standard library's source: `rustup +nightly component add miri rust-src`. Where that cannot be had, the
+# target says so and passes.
+
+NIGHTLY_SYSROOT = $(shell rustc +nightly --print sysroot 2>/dev/null)
+HOST_TARGET = $(shell rustc -vV | sed -n 's/^host: //p')
+
+.PHONY: miri tsan
+
+# Undefined behaviour in the accumulator.
+miri:
+	@if cargo +nightly miri setup >/dev/null 2>&1; then \
+		MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" PROPTEST_CASES=2 \
+		CARGO_TARGET_DIR=target/miri cargo +nightly miri test --lib accumulator::tests; \
+	else \
+		echo "SKIPPED: miri: the nightly toolchain has no miri or no rust-src here"; \
+	fi
+
+# Data races in the accumulator and in whole clients on the embedded broker. The standard library is built along, for
+# ThreadSanitizer has to see its locks and channels.
+tsan:
+	@if [ -d "$(NIGHTLY_SYSROOT)/lib/rustlib/src/rust/library" ]; then \
+		RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=target/tsan RKAFKA_ROUNDS=5 \
+		cargo +nightly test -Zbuild-std --target $(HOST_TARGET) --lib --test faults -- accumulator::tests one_true; \
+	else \
+		echo "SKIPPED: tsan: the nightly toolchain has no rust-src here"; \
+	fi
