@@ -227,6 +227,8 @@ impl<'a> Iterator for Records<'a> {
     fn next(&mut self) -> Option<Item<'a>> {
         while self.left == 0 {
             let p = self.pieces.next()?;
+            #[cfg(loom)]
+            p.chunk.watch.read(p.count);
             let (data, capacity) = p.chunk.block();
             self.at = data;
             self.entry = data.wrapping_add(capacity);

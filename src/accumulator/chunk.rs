@@ -63,8 +63,34 @@ pub struct Opening {
     pub max_count: u32,
 }
 
+/// Tells loom of accesses to the memory of the first records, which are raw pointers' and so out of its sight: it then
+/// demands that each is ordered before or after every write.
+#[cfg(loom)]
+#[derive(Default)]
+pub struct Watch([loom::cell::UnsafeCell<()>; 4]);
+
+// SAFETY: the cells hold nothing; loom judges who may access them when.
+#[cfg(loom)]
+#[allow(unsafe_code)]
+unsafe impl Sync for Watch {}
+
+#[cfg(loom)]
+impl Watch {
+    fn written(&self, index: u32) {
+        if let Some(cell) = self.0.get(index as usize) {
+            cell.with_mut(|_| ());
+        }
+    }
+
+    pub fn read(&self, count: u32) {
+        self.0.iter().take(count as usize).for_each(|cell| cell.with(|_| ()));
+    }
+}
+
 #[repr(align(128))]
 pub struct Chunk {
+    #[cfg(loom)]
+    pub watch: Watch,
     state: AtomicU64,
     committed: AtomicU32,
     /// Most records, set at opening.
@@ -91,6 +117,8 @@ impl Chunk {
     /// A header without memory, sealed.
     pub(super) fn bare() -> Chunk {
         Chunk {
+            #[cfg(loom)]
+            watch: Watch::default(),
             state: AtomicU64::new(SEALED),
             committed: AtomicU32::new(0),
             max_count: AtomicU32::new(0),
@@ -157,6 +185,8 @@ impl Chunk {
             match self.state.compare_exchange_weak(state, claimed, AcqRel, Acquire) {
                 Err(now) => state = now,
                 Ok(_) => {
+                    #[cfg(loom)]
+                    self.watch.written(index);
                     // SAFETY: the swap succeeded, so the fields read above belong to this generation, and it claimed
                     // `total` bytes from `used` and entry `index` for this thread alone; both were just checked to lie
                     // within `capacity` and not to meet. The block stays until every claim is committed (`complete`).

@@ -43,7 +43,8 @@ fn drain(q: &PartitionQueue<Owner>) -> Vec<usize> {
     let mut out = Vec::new();
     for mut b in batches {
         b.complete();
-        for it in b.records() {
+        for (n, it) in b.records().enumerate() {
+            assert_eq!(it.record.offset_delta as usize, n);
             assert_eq!(it.record.value, Some(&[it.opaque as u8; 3][..]));
             out.push(it.opaque);
         }
