@@ -54,6 +54,21 @@ pub struct Inner<O: BatchOwner> {
     class: usize,
     /// Batches that a broker thread has taken and not yet settled or put back.
     pub in_flight: u32,
+    /// Idempotence: the state of the partition's series.
+    pub sequence: Sequence,
+}
+
+/// A partition's series of batches under one producer id and epoch.
+#[derive(Default)]
+pub struct Sequence {
+    /// Producer id and epoch, once the first batch was sequenced.
+    pub producer: Option<(i64, i16)>,
+    /// Sequence of the next new batch's first record.
+    pub next: i32,
+    /// The series has ended: what is open is to come back, then a new one starts.
+    pub draining: bool,
+    /// Numbers of the batches in flight.
+    pub flight: Vec<u64>,
 }
 
 impl<O: BatchOwner> PartitionQueue<O> {
@@ -67,6 +82,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
                 next_number: 0,
                 class: 0,
                 in_flight: 0,
+                sequence: Sequence::default(),
             }),
         }
     }

@@ -17,6 +17,7 @@ pub fn expire(shared: &Shared, p: &Arc<Partition>, now: Instant) {
         return;
     }
     let timeout = Duration::from_millis(ms as u64);
+    let gap;
     let over: Vec<Batch<Partition>> = {
         let mut inner = p.queue.lock();
         if inner.open_since().is_some_and(|t| now >= t + timeout) {
@@ -24,10 +25,15 @@ pub fn expire(shared: &Shared, p: &Arc<Partition>, now: Instant) {
         }
         let (over, kept): (Vec<_>, Vec<_>) = inner.ready.drain(..).partition(|b| now >= b.opened + timeout);
         inner.ready = kept.into();
+        gap = over.iter().any(|b| b.base_sequence >= 0);
+        inner.sequence.draining |= gap;
         p.backlog.store(inner.ready.len() as u32, Relaxed);
         over
     };
     fail(shared, over, RespErr::ERR__MSG_TIMED_OUT);
+    if gap {
+        shared.note_gap(p, RespErr::ERR__MSG_TIMED_OUT);
+    }
 }
 
 /// Takes everything that waits in the queue, open batch included.
@@ -35,6 +41,7 @@ pub fn take_all(p: &Partition) -> Vec<Batch<Partition>> {
     let mut inner = p.queue.lock();
     p.queue.close_open_in(&mut inner);
     p.backlog.store(0, Relaxed);
+    inner.sequence.draining |= inner.ready.iter().any(|b| b.base_sequence >= 0);
     inner.ready.drain(..).collect()
 }
 

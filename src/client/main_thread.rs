@@ -2,6 +2,7 @@
 
 use super::broker::{self, BrokerHandle, BrokerOp, LinkState};
 use super::expiry;
+use super::idempotence::IdRequest;
 use super::metadata::ClusterMetadata;
 use super::metadata_request::Asker;
 use super::shared::Shared;
@@ -41,6 +42,10 @@ pub enum MainOp {
     /// Broker: its link is up, or down.
     BrokerUp,
     BrokerDown,
+    /// Broker: there is no producer id and batches wait for one.
+    NeedProducerId,
+    /// Broker: the answer to the request for one.
+    ProducerId(Result<(i64, i16), RespErr>),
     /// Application: asks for the cluster's metadata.
     Query {
         all: bool,
@@ -56,6 +61,7 @@ pub struct MainThread {
     pub(super) shared: Arc<Shared>,
     inbox: Receiver<MainOp>,
     pub(super) asker: Asker,
+    pub(super) id_request: IdRequest,
     threads: Vec<JoinHandle<()>>,
     /// Partitions that have records and no leader, by address.
     orphans: HashMap<usize, Arc<Partition>>,
@@ -70,6 +76,7 @@ impl MainThread {
         let interval = shared.settings.statistics_interval_ms as u64;
         MainThread {
             asker: Asker::new(&shared),
+            id_request: IdRequest::new(shared.ids.enabled()),
             shared,
             inbox,
             threads: Vec::new(),
@@ -116,7 +123,7 @@ impl MainThread {
     }
 
     fn next_timer(&self) -> Option<Instant> {
-        [self.next_orphan_scan, self.next_statistics, self.next_trim, self.asker.next_timer()]
+        [self.next_orphan_scan, self.next_statistics, self.next_trim, self.asker.next_timer(), self.id_request.at]
             .into_iter()
             .flatten()
             .min()
@@ -136,6 +143,8 @@ impl MainThread {
                 self.asker.broker_came_up();
             }
             MainOp::BrokerDown => self.broker_down(),
+            MainOp::NeedProducerId => self.producer_id_needed(),
+            MainOp::ProducerId(result) => self.producer_id_arrived(result),
             MainOp::Query { all, topic, reply, until } => self.asker.query(all, topic, reply, until),
             MainOp::Stop => {}
         }
@@ -160,6 +169,7 @@ impl MainThread {
             self.next_trim = Some(now + Duration::from_secs(1));
         }
         self.asker.ask(&self.shared, now);
+        self.ask_for_producer_id(now);
     }
 
     /// A partition without a leader has records: they may expire, and its topic is to be asked for.

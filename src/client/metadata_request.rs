@@ -201,7 +201,7 @@ impl Asker {
     }
 
     /// Connected brokers first, then those that have failed least, in turn.
-    fn choose(&mut self, shared: &Shared) -> Option<Arc<BrokerHandle>> {
+    pub(super) fn choose(&mut self, shared: &Shared) -> Option<Arc<BrokerHandle>> {
         let brokers = shared.brokers.read();
         let mut all: Vec<&Arc<BrokerHandle>> = brokers.values().collect();
         all.sort_by_key(|b| b.id);

@@ -6,6 +6,7 @@ mod delivery;
 mod events;
 mod expiry;
 mod headers;
+mod idempotence;
 mod log;
 mod main_thread;
 mod metadata;

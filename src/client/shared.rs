@@ -3,6 +3,7 @@
 use super::broker::BrokerHandle;
 use super::delivery::{Delivery, Verdict};
 use super::events::{Event, EventQueue};
+use super::idempotence::ProducerIds;
 use super::log::Logger;
 use super::main_thread::MainOp;
 use super::produce::PartitionerFn;
@@ -63,6 +64,7 @@ pub struct Shared {
     /// Broker threads by id; bootstrap brokers have negative ids.
     pub brokers: RwLock<HashMap<i32, Arc<BrokerHandle>>>,
     pub main: Sender<MainOp>,
+    pub ids: ProducerIds,
     pub fatal: Mutex<Option<(RespErr, String)>>,
     pub counters: ClientCounters,
     pub started: Instant,
@@ -83,6 +85,7 @@ impl Shared {
             bytes: settings.batch_size.min(settings.message_max_bytes),
             messages: settings.batch_num_messages as u32,
         };
+        let ids = ProducerIds::new(settings.idempotence, settings.gapless_guarantee);
         let slow_partitioner = hooks.partitioner.is_some()
             || topic_settings.partitioner == PartitionerKind::RoundRobin
             || settings.sticky_linger_ms == 0;
@@ -103,6 +106,7 @@ impl Shared {
             topics: Registry::default(),
             brokers: RwLock::new(HashMap::new()),
             main,
+            ids,
             fatal: Mutex::new(None),
             counters: ClientCounters::default(),
             started: Instant::now(),

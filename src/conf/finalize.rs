@@ -62,8 +62,37 @@ impl Conf {
             let azure = self.global().text("bootstrap.servers").to_ascii_lowercase().contains("azure");
             self.adjust("connections.max.idle.ms", Value::Int(if azure { AZURE_IDLE_MS } else { 0 }));
         }
+        self.finalize_idempotence()?;
         if !self.is_modified("allow.auto.create.topics") {
             self.adjust("allow.auto.create.topics", Value::Bool(true));
+        }
+        Ok(())
+    }
+
+    /// What `enable.idempotence` demands of other properties.
+    fn finalize_idempotence(&mut self) -> Result<(), String> {
+        if !self.global().on("enable.idempotence") {
+            if self.global().on("enable.gapless.guarantee") {
+                return Err("`enable.gapless.guarantee` needs `enable.idempotence=true`".to_owned());
+            }
+            return Ok(());
+        }
+        let (in_flight, retries) = (self.global().int("max.in.flight"), self.global().int("retries"));
+        if in_flight > 5 {
+            if self.is_modified("max.in.flight") {
+                return Err(format!("`max.in.flight` ({in_flight}) must be 5 or less when `enable.idempotence` is true"));
+            }
+            self.adjust("max.in.flight", Value::Int(5));
+        }
+        if retries < 1 {
+            return Err("`retries` must be 1 or more when `enable.idempotence` is true".to_owned());
+        }
+        let acks = self.topic().int("acks");
+        if acks != -1 {
+            return Err(format!("`acks` ({acks}) must be all (-1) when `enable.idempotence` is true"));
+        }
+        if self.topic().text("queuing.strategy") != "fifo" {
+            return Err("`queuing.strategy` must be fifo when `enable.idempotence` is true".to_owned());
         }
         Ok(())
     }
@@ -170,6 +199,8 @@ impl Conf {
             linger_us: (global.float("linger.ms") * 1000.0) as i64,
             batch_num_messages: global.size("batch.num.messages"),
             batch_size: global.size("batch.size").min(message_max_bytes),
+            idempotence: global.on("enable.idempotence"),
+            gapless_guarantee: global.on("enable.gapless.guarantee"),
             retries: global.count("retries"),
             retry_backoff_ms: global.int("retry.backoff.ms"),
             retry_backoff_max_ms: global.int("retry.backoff.max.ms"),

@@ -197,6 +197,10 @@ pub struct Settings {
     pub batch_num_messages: usize,
     /// Bytes; never more than `message_max_bytes`.
     pub batch_size: usize,
+    /// `enable.idempotence`
+    pub idempotence: bool,
+    /// `enable.gapless.guarantee`
+    pub gapless_guarantee: bool,
     pub retries: u32,
     pub retry_backoff_ms: i64,
     pub retry_backoff_max_ms: i64,

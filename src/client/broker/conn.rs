@@ -14,6 +14,7 @@ pub enum Purpose {
     Metadata {
         tag: u64,
     },
+    ProducerId,
     /// The batches in the order of the request; one that has its verdict already is `None`.
     Produce {
         batches: Vec<Option<Batch<Partition>>>,

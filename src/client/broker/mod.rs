@@ -24,6 +24,8 @@ pub enum BrokerOp {
     Look(Arc<Partition>),
     /// Main → broker: send this metadata request; the answer goes to the main thread under `tag`.
     Metadata { request: MetadataQuery, tag: u64 },
+    /// Main → broker: get a producer id; the answer goes to the main thread.
+    ProducerId,
     /// Application → broker: give everything in flight the verdict "purged"; answer when done.
     Purge(Sender<()>),
     /// Main → broker: the broker is to be found at another address from now on.

@@ -5,12 +5,14 @@ use super::link::Link;
 use super::thread::BrokerThread;
 use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict};
+use crate::client::idempotence::{self, Next};
 use crate::client::log::WARNING;
 use crate::client::topic::Partition;
 use crate::conf::{Compression, DebugContexts};
 use crate::error::RespErr;
 use crate::protocol::api::{begin_request, ApiKey};
 use crate::protocol::messages::api_versions::ApiVersionsRequest;
+use crate::protocol::messages::init_producer_id::InitProducerIdRequest;
 use crate::protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use crate::protocol::messages::produce::request;
 use crate::protocol::records::batch::{BatchHeader, HEADER_LEN};
@@ -36,6 +38,7 @@ impl BrokerThread {
                 self.is_up()
                     && !conn.blocked()
                     && self.throttled_until.is_none()
+                    && self.shared.ids.ready()
                     && self.produce_in_flight < self.shared.settings.max_in_flight
             }
             _ => false,
@@ -45,6 +48,9 @@ impl BrokerThread {
     pub(super) fn send_what_is_due(&mut self) {
         if !self.is_up() {
             return;
+        }
+        if std::mem::take(&mut self.producer_id_wanted) {
+            self.send_init_producer_id();
         }
         while let Some((query, tag)) = self.metadata_queue.pop_front() {
             self.send_metadata(query, tag);
@@ -93,8 +99,25 @@ impl BrokerThread {
                 more.push(p);
                 break;
             }
-            let Some(batch) = inner.ready.pop_front() else { continue };
+            let batch = if self.shared.ids.enabled() {
+                match idempotence::next_batch(&self.shared.ids, &mut inner) {
+                    Next::Batch(batch) => batch,
+                    // Settling or putting back the last one in flight leads here again.
+                    Next::Wait => continue,
+                    Next::NoId => {
+                        more.push(p.clone());
+                        self.shared.need_producer_id();
+                        break;
+                    }
+                }
+            } else {
+                let Some(batch) = inner.ready.pop_front() else { continue };
+                batch
+            };
             inner.in_flight += 1;
+            if batch.base_sequence >= 0 {
+                inner.sequence.flight.push(batch.number);
+            }
             p.flight_owner.store(self.sched.owner(), Relaxed);
             p.backlog.store(inner.ready.len() as u32, Relaxed);
             let again = !inner.ready.is_empty();
@@ -256,6 +279,18 @@ impl BrokerThread {
             client_software_version: s.software_version.clone(),
         };
         self.send_simple(ApiKey::ApiVersions, version, Purpose::ApiVersions, |w| body.encode(w, version));
+    }
+
+    fn send_init_producer_id(&mut self) {
+        let Link::Up(conn) = &self.link else { return };
+        let range = conn.version_range(ApiKey::InitProducerId);
+        let Some(version) = range.and_then(|(min, max)| negotiate(ApiKey::InitProducerId, min, max)) else {
+            return self.producer_id_answered(Err(RespErr::ERR__UNSUPPORTED_FEATURE));
+        };
+        // No transactional id, so the timeout means nothing; Java sends the largest.
+        let body = InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() };
+        self.count_sent(ApiKey::InitProducerId, &[]);
+        self.send_simple(ApiKey::InitProducerId, version, Purpose::ProducerId, |w| body.encode(w, version));
     }
 
     fn send_metadata(&mut self, query: super::MetadataQuery, tag: u64) {

@@ -6,12 +6,14 @@ use super::thread::BrokerThread;
 use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict, OFFSET_INVALID};
 use crate::client::events::Event;
+use crate::client::idempotence::{self, Refused};
 use crate::client::main_thread::MainOp;
 use crate::client::topic::Partition;
 use crate::conf::DebugContexts;
 use crate::error::{produce_action, PersistedHint, RespErr};
 use crate::protocol::api::{finish_response_header, ApiKey};
 use crate::protocol::messages::api_versions::ApiVersionsResponse;
+use crate::protocol::messages::init_producer_id::InitProducerIdResponse;
 use crate::protocol::messages::metadata::MetadataResponse;
 use crate::protocol::messages::produce::{PartitionResponse, ProduceResponse};
 use crate::protocol::Reader;
@@ -23,6 +25,16 @@ use std::time::{Duration, Instant};
 
 /// Versions of a broker that does not answer ApiVersions as we ask: those of Kafka 0.11.
 const FALLBACK_VERSIONS: &[(i16, i16, i16)] = &[(0, 0, 3), (3, 0, 4), (18, 0, 1)];
+
+/// Answers by which a broker says that a batch does not continue the series that it knows.
+fn is_refusal_by_sequence(err: RespErr) -> bool {
+    matches!(
+        err,
+        RespErr::ERR_OUT_OF_ORDER_SEQUENCE_NUMBER
+            | RespErr::ERR_UNKNOWN_PRODUCER_ID
+            | RespErr::ERR_INVALID_PRODUCER_EPOCH
+    )
+}
 
 /// Reads in one round, so that a fast broker cannot keep the thread from its other duties.
 const READS: usize = 16;
@@ -142,6 +154,23 @@ impl BrokerThread {
                     }
                 }
             }
+            Purpose::ProducerId => {
+                let decoded = header.and_then(|()| InitProducerIdResponse::decode(&mut r, version).map_err(bad));
+                match decoded {
+                    Ok(body) => {
+                        self.producer_id_answered(match RespErr::from_wire(body.error_code) {
+                            RespErr::NO_ERROR => Ok((body.producer_id, body.producer_epoch)),
+                            e => Err(e),
+                        });
+                        self.throttle(body.throttle_time_ms);
+                        Ok(After::Nothing)
+                    }
+                    Err(text) => {
+                        self.producer_id_answered(Err(RespErr::ERR__BAD_MSG));
+                        Err(text)
+                    }
+                }
+            }
             Purpose::Produce { batches, topic_ids, .. } => {
                 self.produce_in_flight = self.produce_in_flight.saturating_sub(1);
                 let decoded = header.and_then(|()| ProduceResponse::decode(&mut r, version).map_err(bad));
@@ -188,6 +217,10 @@ impl BrokerThread {
         Ok(After::Ready)
     }
 
+    pub(super) fn producer_id_answered(&self, result: Result<(i64, i16), RespErr>) {
+        let _ = self.shared.main.send(MainOp::ProducerId(result));
+    }
+
     /// Gives each batch of the request its verdict.
     fn produce_answered(
         &mut self,
@@ -220,6 +253,9 @@ impl BrokerThread {
     fn judge(&mut self, mut batch: Batch<Partition>, answer: &PartitionResponse<'_>, body: &ProduceResponse<'_>) {
         let err = RespErr::from_wire(answer.error_code);
         let action = produce_action(err);
+        if self.shared.ids.enabled() && batch.base_sequence >= 0 && is_refusal_by_sequence(err) {
+            return self.sequence_refused(batch, err);
+        }
         if action.success {
             let known = err == RespErr::NO_ERROR && answer.base_offset >= 0;
             let verdict = Verdict {
@@ -259,6 +295,10 @@ impl BrokerThread {
         if action.retriable {
             return self.retry_or_fail(batch, err);
         }
+        if action.fatal && self.shared.ids.enabled() {
+            let text = format!("{}: {} [{}]: {}", self.me.name(), batch.owner.info.name, batch.owner.index, err.description());
+            self.shared.set_fatal(err, text);
+        }
         let status = if batch.possibly_persisted { Status::PossiblyPersisted } else { Status::NotPersisted };
         // The records named are at fault; the others failed only for being in one batch with them (KIP-467).
         let own: Vec<(u32, RespErr)> =
@@ -269,6 +309,31 @@ impl BrokerThread {
             Verdict::failed(RespErr::ERR__INVALID_DIFFERENT_RECORD, status)
         };
         self.settle_with(batch, verdict, own);
+    }
+
+    /// The broker's idea of the partition's series is another than ours.
+    fn sequence_refused(&mut self, mut batch: Batch<Partition>, err: RespErr) {
+        let p = batch.owner.clone();
+        let verdict = {
+            let mut inner = p.queue.lock();
+            let number = batch.number;
+            inner.sequence.flight.retain(|n| *n != number);
+            idempotence::refused(&mut inner, &mut batch, err)
+        };
+        self.shared.debug(DebugContexts::EOS, "SEQUENCE", || {
+            format!(
+                "{} [{}]: sequence {} of epoch {} refused: {}",
+                p.info.name,
+                p.index,
+                batch.base_sequence,
+                batch.producer_epoch,
+                err.description()
+            )
+        });
+        match verdict {
+            Refused::Again => self.retry_or_fail(batch, RespErr::ERR__RETRY),
+            Refused::Lost => self.settle(batch, Verdict::failed(err, Status::PossiblyPersisted)),
+        }
     }
 
     /// Puts a batch back to be sent again, or gives it its verdict if it may not be.
@@ -295,6 +360,8 @@ impl BrokerThread {
         {
             let mut inner = p.queue.lock();
             inner.in_flight = inner.in_flight.saturating_sub(1);
+            let number = batch.number;
+            inner.sequence.flight.retain(|n| *n != number);
             inner.put_back(batch);
             p.backlog.store(inner.ready.len() as u32, Relaxed);
         }
@@ -309,14 +376,23 @@ impl BrokerThread {
     /// Gives a batch that was in flight its verdict.
     fn settle_with(&mut self, batch: Batch<Partition>, verdict: Verdict, own: Vec<(u32, RespErr)>) {
         let p = batch.owner.clone();
-        let back = {
+        let gap = verdict.err != RespErr::NO_ERROR && batch.base_sequence >= 0;
+        let (back, draining) = {
             let mut inner = p.queue.lock();
             inner.in_flight = inner.in_flight.saturating_sub(1);
-            inner.in_flight == 0
+            let number = batch.number;
+            inner.sequence.flight.retain(|n| *n != number);
+            inner.sequence.draining |= gap;
+            (inner.in_flight == 0, inner.sequence.draining)
         };
         self.shared.deliver_with(batch, verdict, own);
+        if gap && !matches!(verdict.err, RespErr::ERR__PURGE_INFLIGHT | RespErr::ERR__DESTROY) {
+            self.shared.note_gap(&p, verdict.err);
+        }
         if back && (self.stopping || p.leader.load(Acquire) != self.me.id) {
             self.shared.send_look(&p);
+        } else if back && draining {
+            self.look(p);
         }
     }
 
@@ -363,6 +439,9 @@ impl BrokerThread {
 
     /// The link failed while requests for metadata waited for it: another broker may be asked.
     pub(super) fn fail_waiting_metadata(&mut self, code: RespErr) {
+        if std::mem::take(&mut self.producer_id_wanted) {
+            self.producer_id_answered(Err(code));
+        }
         for (_, tag) in std::mem::take(&mut self.metadata_queue) {
             self.metadata_failed(tag, code);
         }

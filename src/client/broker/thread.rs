@@ -30,6 +30,8 @@ pub struct BrokerThread {
     pub(super) compress: CompressCtx,
     pub(super) compressed: Vec<u8>,
     /// Metadata requests that wait for the connection.
+    /// A producer id is to be asked for as soon as the link is up.
+    pub(super) producer_id_wanted: bool,
     pub(super) metadata_queue: VecDeque<(MetadataQuery, u64)>,
     /// Produce requests in flight on the connection.
     pub(super) produce_in_flight: usize,
@@ -63,6 +65,7 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             link: Link::Down { retry_at: now },
             compress: CompressCtx::default(),
             compressed: Vec::new(),
+            producer_id_wanted: false,
             metadata_queue: VecDeque::new(),
             produce_in_flight: 0,
             throttled_until: None,
@@ -107,6 +110,7 @@ impl BrokerThread {
             match op {
                 BrokerOp::Look(p) => self.look(p),
                 BrokerOp::Metadata { request, tag } => self.metadata_queue.push_back((request, tag)),
+                BrokerOp::ProducerId => self.producer_id_wanted = true,
                 BrokerOp::Purge(done) => {
                     self.purge_in_flight();
                     let _ = done.send(());

@@ -16,11 +16,12 @@ pub(super) static ROWS: &[Property] = &[
     boolean("enable.idempotence", false)
         .producer()
         .high()
-        .refused("the idempotent producer is not supported in this version yet")
-        .about("Let brokers recognise repeated batches, so that each message is in the log once and in order."),
+        .about(
+            "Let brokers recognise repeated batches, so that each message is in the log once and in order. Sets, where \
+             they were not set: `acks=all`, `max.in.flight=5`, `retries=2147483647`; refuses values that contradict.",
+        ),
     boolean("enable.gapless.guarantee", false)
         .producer()
-        .refused("the idempotent producer is not supported in this version yet")
         .about("Fail for good when a message of a series could not be delivered. Needs `enable.idempotence`."),
     int("queue.buffering.max.messages", 0, 2_147_483_647, 100_000).producer().high().about(
         "Most messages in the client, of all topics, until their reports are taken; 0 means no limit. When \

@@ -1,0 +1,254 @@
+//! The idempotent producer (KIP-98, KIP-360): producer id and epoch, sequences by partition, and what to do when a
+//! broker's idea of them and ours differ.
+//!
+//! Within a partition every batch that was sent under an epoch continues the sequence of the one before. When a batch gets
+//! a final failure, or the broker says that one is out of order though none before it is open, the partition *drains*:
+//! nothing new is sent; what comes back waits; batches that may be in the log are sent again under their old sequence, to
+//! which the broker answers whether it has them; then the rest is sequenced anew from zero, under the next epoch. So
+//! nothing is in the log twice, and the order stays.
+
+use super::broker::BrokerOp;
+use super::main_thread::{MainOp, MainThread};
+use super::shared::Shared;
+use super::topic::Partition;
+use crate::accumulator::batch::Batch;
+use crate::accumulator::partition::Inner;
+use crate::conf::DebugContexts;
+use crate::error::RespErr;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::time::{Duration, Instant};
+
+/// Last epoch that a producer uses; the one above is the broker's, to fence with.
+const LAST_EPOCH: i16 = i16::MAX - 1;
+
+/// The client's producer id and epoch.
+pub struct ProducerIds {
+    enabled: bool,
+    /// A gap in a partition's series is fatal (`enable.gapless.guarantee`).
+    pub gapless: bool,
+    current: Mutex<Option<(i64, i16)>>,
+    known: AtomicBool,
+}
+
+impl ProducerIds {
+    pub fn new(enabled: bool, gapless: bool) -> ProducerIds {
+        ProducerIds { enabled, gapless, current: Mutex::new(None), known: AtomicBool::new(false) }
+    }
+
+    #[inline]
+    pub fn enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Batches may be sent, as far as ids go.
+    #[inline]
+    pub fn ready(&self) -> bool {
+        !self.enabled || self.known.load(Acquire)
+    }
+
+    pub fn current(&self) -> Option<(i64, i16)> {
+        *self.current.lock()
+    }
+
+    pub fn set(&self, id: i64, epoch: i16) {
+        *self.current.lock() = Some((id, epoch));
+        self.known.store(true, Release);
+    }
+
+    /// Goes on to the epoch after `old`, unless another partition has done so already. After the last epoch a new id is
+    /// needed: then there is none until the main thread has got it.
+    fn bump(&self, old: (i64, i16)) {
+        let mut current = self.current.lock();
+        if *current == Some(old) {
+            if old.1 < LAST_EPOCH {
+                *current = Some((old.0, old.1 + 1));
+            } else {
+                *current = None;
+                self.known.store(false, Release);
+            }
+        }
+    }
+}
+
+/// The sequence after `count` records from `first` on: it goes from 2^31 − 1 back to 0.
+pub fn advance(first: i32, count: u32) -> i32 {
+    ((first as i64 + count as i64) & i32::MAX as i64) as i32
+}
+
+/// The next batch of a partition to be sent, or why none is.
+pub enum Next {
+    Batch(Batch<Partition>),
+    /// Not before what is in flight has come back.
+    Wait,
+    /// Not before there is a producer id.
+    NoId,
+}
+
+/// Takes the next batch with its sequence. The caller has seen that there is one and that its backoff is over.
+pub fn next_batch(ids: &ProducerIds, inner: &mut Inner<Partition>) -> Next {
+    if inner.sequence.draining {
+        if inner.in_flight > 0 {
+            return Next::Wait;
+        }
+        let in_doubt = |b: &Batch<Partition>| b.base_sequence >= 0 && b.possibly_persisted;
+        if let Some(batch) = inner.ready.iter().position(in_doubt).and_then(|i| inner.ready.remove(i)) {
+            return Next::Batch(batch);
+        }
+        if let Some(old) = inner.sequence.producer.take() {
+            ids.bump(old);
+        }
+        for batch in &mut inner.ready {
+            (batch.producer_id, batch.producer_epoch, batch.base_sequence) = (-1, -1, -1);
+        }
+        inner.sequence.draining = false;
+    }
+    let producer = match inner.sequence.producer {
+        Some(producer) => producer,
+        None => {
+            let Some(producer) = ids.current() else { return Next::NoId };
+            inner.sequence.producer = Some(producer);
+            inner.sequence.next = 0;
+            producer
+        }
+    };
+    let Some(mut batch) = inner.ready.pop_front() else { return Next::Wait };
+    if batch.base_sequence < 0 {
+        (batch.producer_id, batch.producer_epoch) = producer;
+        batch.base_sequence = inner.sequence.next;
+        inner.sequence.next = advance(inner.sequence.next, batch.count);
+    }
+    Next::Batch(batch)
+}
+
+/// What becomes of a batch whose sequence or epoch the broker refused.
+pub enum Refused {
+    /// It goes back to its place; it is not in the log.
+    Again,
+    /// Nobody can tell whether it is in the log.
+    Lost,
+}
+
+/// Judges a refusal by sequence. The batch is no longer counted as in flight.
+pub fn refused(inner: &mut Inner<Partition>, batch: &mut Batch<Partition>, err: RespErr) -> Refused {
+    let before = |n: u64| n < batch.number;
+    let earlier_open = inner.sequence.flight.iter().any(|n| before(*n))
+        || inner.ready.iter().any(|b| before(b.number) && b.base_sequence >= 0);
+    if err == RespErr::ERR_OUT_OF_ORDER_SEQUENCE_NUMBER {
+        // The broker knows the producer's last batches and this is not among them.
+        batch.possibly_persisted = false;
+        inner.sequence.draining |= !earlier_open;
+        return Refused::Again;
+    }
+    inner.sequence.draining = true;
+    if batch.possibly_persisted {
+        Refused::Lost
+    } else {
+        Refused::Again
+    }
+}
+
+impl Shared {
+    /// The main thread is to get a producer id.
+    pub fn need_producer_id(&self) {
+        let _ = self.main.send(MainOp::NeedProducerId);
+    }
+
+    /// A sequenced batch gets a final failure other than by the application's wish: there is a gap in its partition's
+    /// series, which may have been forbidden.
+    pub fn note_gap(&self, p: &Partition, err: RespErr) {
+        if self.ids.gapless && self.ids.enabled() {
+            let text = format!(
+                "{} [{}]: a batch failed ({}), which leaves a gap in its partition, and enable.gapless.guarantee is set",
+                p.info.name,
+                p.index,
+                err.description()
+            );
+            self.set_fatal(RespErr::ERR__GAPLESS_GUARANTEE, text);
+        }
+    }
+}
+
+/// The main thread's notes on getting a producer id.
+pub struct IdRequest {
+    /// When to ask; `None`: not at all.
+    pub at: Option<Instant>,
+    outstanding: bool,
+}
+
+impl IdRequest {
+    /// Asked for at once if `wanted`.
+    pub fn new(wanted: bool) -> IdRequest {
+        IdRequest { at: wanted.then(Instant::now), outstanding: false }
+    }
+}
+
+impl MainThread {
+    pub(super) fn producer_id_needed(&mut self) {
+        if !self.id_request.outstanding && !self.shared.ids.ready() {
+            self.id_request.at.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Asks any broker for a producer id, when it is time.
+    pub(super) fn ask_for_producer_id(&mut self, now: Instant) {
+        if self.id_request.at.is_none_or(|at| now < at) || self.shared.ids.ready() {
+            return;
+        }
+        match self.asker.choose(&self.shared) {
+            Some(broker) => {
+                broker.send(BrokerOp::ProducerId);
+                self.id_request = IdRequest { at: None, outstanding: true };
+            }
+            None => self.id_request.at = Some(now + Duration::from_millis(100)),
+        }
+    }
+
+    pub(super) fn producer_id_arrived(&mut self, result: Result<(i64, i16), RespErr>) {
+        self.id_request.outstanding = false;
+        match result {
+            Ok((id, epoch)) => {
+                self.shared.debug(DebugContexts::EOS, "GETPID", || format!("producer id {id}, epoch {epoch}"));
+                self.shared.ids.set(id, epoch);
+                self.shared.wake_brokers();
+            }
+            Err(e @ (RespErr::ERR_CLUSTER_AUTHORIZATION_FAILED | RespErr::ERR__UNSUPPORTED_FEATURE)) => {
+                let text = format!("Failed to get a producer id, which enable.idempotence needs: {}", e.description());
+                self.shared.set_fatal(e, text);
+                self.shared.fail_everything(RespErr::ERR__FATAL);
+            }
+            Err(e) => {
+                self.shared.debug(DebugContexts::EOS, "GETPID", || format!("no producer id: {}", e.description()));
+                let wait = self.shared.settings.retry_backoff_ms.max(1) as u64;
+                self.id_request.at = Some(Instant::now() + Duration::from_millis(wait));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_wrap_to_zero() {
+        assert_eq!(advance(0, 5), 5);
+        assert_eq!(advance(i32::MAX - 2, 3), 0);
+        assert_eq!(advance(i32::MAX, 1), 0);
+        assert_eq!(advance(i32::MAX, 10), 9);
+    }
+
+    #[test]
+    fn epochs_rise_once_per_refusal_and_end() {
+        let ids = ProducerIds::new(true, false);
+        assert!(!ids.ready());
+        ids.set(7, 0);
+        ids.bump((7, 0));
+        // Another partition, of the same old epoch.
+        ids.bump((7, 0));
+        assert_eq!(ids.current(), Some((7, 1)));
+        ids.set(7, LAST_EPOCH);
+        ids.bump((7, LAST_EPOCH));
+        assert!(!ids.ready() && ids.current().is_none());
+    }
+}
