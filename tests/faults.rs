@@ -59,6 +59,8 @@ struct Plan {
     pad: usize,
     message_timeout: u64,
     ordered: bool,
+    /// Idempotent: no message is in the log twice.
+    once: bool,
     purge: bool,
     /// Close with messages queued, before the cluster is whole again.
     abrupt: bool,
@@ -68,11 +70,14 @@ struct Plan {
 
 fn plan(rng: &mut SplitMix) -> Plan {
     let mut one_of = |list: &[&str]| list[rng.below(list.len() as u64) as usize].to_owned();
-    let max_in_flight = one_of(&["1", "1", "5", "1000000"]);
+    let idempotent = one_of(&["false", "false", "true"]);
+    let once = idempotent == "true";
+    let max_in_flight = one_of(if once { &["1", "5", "5"] } else { &["1", "1", "5", "1000000"] });
     let message_timeout = one_of(&["8000", "8000", "8000", "400", "1200"]);
     let pairs = vec![
         ("test.mock.num.brokers", BROKERS.to_string()),
-        ("acks", one_of(&["all", "all", "1", "0"])),
+        ("enable.idempotence", idempotent),
+        ("acks", one_of(if once { &["all"] } else { &["all", "all", "1", "0"] })),
         ("linger.ms", one_of(&["0", "1", "5", "20"])),
         ("batch.num.messages", one_of(&["10000", "10000", "1", "7"])),
         ("batch.size", one_of(&["1000000", "1000000", "200", "4000"])),
@@ -100,7 +105,8 @@ fn plan(rng: &mut SplitMix) -> Plan {
         messages: 100 + rng.below(500) as usize,
         pad: [1, 100, 2000][rng.below(3) as usize],
         message_timeout: message_timeout.parse().unwrap_or(0),
-        ordered: max_in_flight == "1",
+        ordered: once || max_in_flight == "1",
+        once,
         purge: rng.below(4) == 0,
         abrupt: rng.below(4) == 0,
         volatile: rng.below(3) == 0,
@@ -164,7 +170,7 @@ fn round(seed: u64) {
         println!("  {accepted} messages: produced in {produced:?}, flushed in {flushed:?}: {:?}", plan.pairs);
     }
     heal(&cluster, &plan);
-    let wrong = h.compare_with_log(&volatile, plan.ordered);
+    let wrong = h.compare_with_log(&volatile, plan.ordered, plan.once);
     assert!(wrong.is_empty(), "{}\n{:?}", wrong.join("\n"), plan.pairs);
     drop(h);
     drop(cluster);

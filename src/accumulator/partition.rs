@@ -65,6 +65,9 @@ pub struct Sequence {
     pub producer: Option<(i64, i16)>,
     /// Sequence of the next new batch's first record.
     pub next: i32,
+    /// The broker has taken a batch of this series. Until then one is in flight at a time: a broker that knows nothing of
+    /// the producer takes any sequence for the first, also that of a batch whose predecessor failed.
+    pub confirmed: bool,
     /// The series has ended: what is open is to come back, then a new one starts.
     pub draining: bool,
     /// Numbers of the batches in flight.

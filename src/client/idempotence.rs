@@ -103,12 +103,16 @@ pub fn next_batch(ids: &ProducerIds, inner: &mut Inner<Partition>) -> Next {
         }
         inner.sequence.draining = false;
     }
+    if !inner.sequence.confirmed && inner.in_flight > 0 {
+        return Next::Wait;
+    }
     let producer = match inner.sequence.producer {
         Some(producer) => producer,
         None => {
             let Some(producer) = ids.current() else { return Next::NoId };
             inner.sequence.producer = Some(producer);
             inner.sequence.next = 0;
+            inner.sequence.confirmed = false;
             producer
         }
     };

@@ -37,7 +37,7 @@ fn keep_order_through_retries_with_one_in_flight() {
     }
     assert_eq!(h.cluster().high_watermark("t", 0), Ok(701));
     h.close(ms(3000));
-    assert_eq!(h.compare_with_log(&HashSet::new(), true), Vec::<String>::new());
+    assert_eq!(h.compare_with_log(&HashSet::new(), true, false), Vec::<String>::new());
 }
 
 #[test]

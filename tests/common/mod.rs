@@ -351,8 +351,9 @@ impl Harness {
     }
 
     /// Compares the reports with the logs of the broker. Topics in `volatile` were deleted at some time, so what is
-    /// persisted there need not be found. With `ordered`, each producing thread's messages must be in order.
-    pub fn compare_with_log(&self, volatile: &HashSet<String>, ordered: bool) -> Vec<String> {
+    /// persisted there need not be found. With `ordered`, each producing thread's messages must be in order;
+    /// with `once`, no message may be there twice.
+    pub fn compare_with_log(&self, volatile: &HashSet<String>, ordered: bool, once: bool) -> Vec<String> {
         let cluster = self.cluster();
         let b = self.books.lock();
         let mut wrong = Vec::new();
@@ -362,11 +363,27 @@ impl Harness {
             for p in 0..partitions {
                 let Ok(records) = cluster.log_records(&topic, p) else { continue };
                 let mut log = HashMap::new();
+                if std::env::var_os("RKAFKA_DUMP").is_some() {
+                    let mut last = (-1, 0);
+                    for r in &records {
+                        if r.sequence != last.0 + 1 || r.epoch != last.1 {
+                            println!("{topic} [{p}] @{} epoch {} sequence {} {:?}", r.offset, r.epoch, r.sequence, r.value.as_ref().map(|v| String::from_utf8_lossy(&v[..8]).into_owned()));
+                        }
+                        last = (r.sequence, r.epoch);
+                    }
+                }
                 for r in records {
                     let value = r.value.unwrap_or_default();
                     let id = value.get(..8).and_then(|d| std::str::from_utf8(d).ok()).and_then(|d| d.parse().ok());
                     match id {
-                        Some(id) if value == payload(id, self.pad) => drop(present.insert(id)),
+                        Some(id) if value == payload(id, self.pad) => {
+                            if !present.insert(id) && once {
+                                wrong.push(format!(
+                                    "{topic} [{p}] @{}: message {id} is in the log twice (epoch {}, sequence {})",
+                                    r.offset, r.epoch, r.sequence
+                                ));
+                            }
+                        }
                         _ => wrong.push(format!("{topic} [{p}] @{}: not a payload that was produced", r.offset)),
                     }
                     log.insert(r.offset, value);

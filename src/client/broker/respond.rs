@@ -377,13 +377,18 @@ impl BrokerThread {
     fn settle_with(&mut self, batch: Batch<Partition>, verdict: Verdict, own: Vec<(u32, RespErr)>) {
         let p = batch.owner.clone();
         let gap = verdict.err != RespErr::NO_ERROR && batch.base_sequence >= 0;
-        let (back, draining) = {
+        let (back, waiting) = {
             let mut inner = p.queue.lock();
             inner.in_flight = inner.in_flight.saturating_sub(1);
             let number = batch.number;
             inner.sequence.flight.retain(|n| *n != number);
             inner.sequence.draining |= gap;
-            (inner.in_flight == 0, inner.sequence.draining)
+            let waiting = inner.sequence.draining || !inner.sequence.confirmed;
+            let series = (batch.producer_id, batch.producer_epoch);
+            if verdict.err == RespErr::NO_ERROR && inner.sequence.producer == Some(series) {
+                inner.sequence.confirmed = true;
+            }
+            (inner.in_flight == 0, waiting && self.shared.ids.enabled())
         };
         self.shared.deliver_with(batch, verdict, own);
         if gap && !matches!(verdict.err, RespErr::ERR__PURGE_INFLIGHT | RespErr::ERR__DESTROY) {
@@ -391,7 +396,7 @@ impl BrokerThread {
         }
         if back && (self.stopping || p.leader.load(Acquire) != self.me.id) {
             self.shared.send_look(&p);
-        } else if back && draining {
+        } else if back && waiting {
             self.look(p);
         }
     }
