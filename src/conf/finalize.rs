@@ -80,7 +80,9 @@ impl Conf {
         let (in_flight, retries) = (self.global().int("max.in.flight"), self.global().int("retries"));
         if in_flight > 5 {
             if self.is_modified("max.in.flight") {
-                return Err(format!("`max.in.flight` ({in_flight}) must be 5 or less when `enable.idempotence` is true"));
+                return Err(format!(
+                    "`max.in.flight` ({in_flight}) must be 5 or less when `enable.idempotence` is true"
+                ));
             }
             self.adjust("max.in.flight", Value::Int(5));
         }

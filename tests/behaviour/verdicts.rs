@@ -186,6 +186,8 @@ fn are_one_each_whoever_polls_late() {
     let _stage = beside();
     let (h, t) = ready(&[]);
     h.hold_polling.store(true, Release);
+    // The poller may be waiting for an event still.
+    std::thread::sleep(ms(40));
     h.produce_many(&t, 0, 3000);
     eventually("delivery", ms(3000), || h.cluster().produced().0 == 3001);
     assert_eq!(h.producer.messages_pending(), 3000);

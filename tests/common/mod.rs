@@ -367,7 +367,13 @@ impl Harness {
                     let mut last = (-1, 0);
                     for r in &records {
                         if r.sequence != last.0 + 1 || r.epoch != last.1 {
-                            println!("{topic} [{p}] @{} epoch {} sequence {} {:?}", r.offset, r.epoch, r.sequence, r.value.as_ref().map(|v| String::from_utf8_lossy(&v[..8]).into_owned()));
+                            println!(
+                                "{topic} [{p}] @{} epoch {} sequence {} {:?}",
+                                r.offset,
+                                r.epoch,
+                                r.sequence,
+                                r.value.as_ref().map(|v| String::from_utf8_lossy(&v[..8]).into_owned())
+                            );
                         }
                         last = (r.sequence, r.epoch);
                     }

@@ -296,7 +296,8 @@ impl BrokerThread {
             return self.retry_or_fail(batch, err);
         }
         if action.fatal && self.shared.ids.enabled() {
-            let text = format!("{}: {} [{}]: {}", self.me.name(), batch.owner.info.name, batch.owner.index, err.description());
+            let text =
+                format!("{}: {} [{}]: {}", self.me.name(), batch.owner.info.name, batch.owner.index, err.description());
             self.shared.set_fatal(err, text);
         }
         let status = if batch.possibly_persisted { Status::PossiblyPersisted } else { Status::NotPersisted };

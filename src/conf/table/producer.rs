@@ -13,13 +13,10 @@ pub(super) static ROWS: &[Property] = &[
         .medium()
         .no_effect("transactions are not supported in this version yet")
         .about("How long the coordinator lets a transaction stay open before it aborts it."),
-    boolean("enable.idempotence", false)
-        .producer()
-        .high()
-        .about(
-            "Let brokers recognise repeated batches, so that each message is in the log once and in order. Sets, where \
+    boolean("enable.idempotence", false).producer().high().about(
+        "Let brokers recognise repeated batches, so that each message is in the log once and in order. Sets, where \
              they were not set: `acks=all`, `max.in.flight=5`, `retries=2147483647`; refuses values that contradict.",
-        ),
+    ),
     boolean("enable.gapless.guarantee", false)
         .producer()
         .about("Fail for good when a message of a series could not be delivered. Needs `enable.idempotence`."),
