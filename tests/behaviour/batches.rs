@@ -102,7 +102,10 @@ fn of_several_partitions_go_in_one_request() {
 #[test]
 fn of_keyless_messages_stick_and_spread() {
     let _stage = beside();
-    let (h, t) = ready(4, &[("linger.ms", "50"), ("batch.num.messages", "20")]);
+    let (h, t) = ready(
+        4,
+        &[("linger.ms", "50"), ("batch.num.messages", "20"), ("partitioner.adaptive.partitioning.enable", "false")],
+    );
     let before = h.cluster().produced().2;
     let ids = h.produce_many(&t, PARTITION_UA, 8000);
     h.flush(ms(5000));
