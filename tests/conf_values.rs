@@ -198,8 +198,6 @@ fn what_is_not_supported_says_so() {
     assert!(Conf::new().set("security.protocol", "PLAINTEXT").is_ok());
     assert!(refused("ssl.ca.location", "/etc/ca.pem").contains("TLS is not supported"));
     assert!(refused("sasl.mechanism", "PLAIN").contains("SASL is not supported"));
-    assert!(refused("enable.idempotence", "true").contains("not supported in this version yet"));
-    assert!(Conf::new().set("enable.idempotence", "false").is_ok());
     assert!(refused("transactional.id", "x").contains("not supported in this version yet"));
     assert!(refused("queuing.strategy", "lifo").contains("fifo"));
     assert!(refused("key.serializer", "org.apache.Foo").contains("no serializers"));
@@ -210,6 +208,28 @@ fn what_is_not_supported_says_so() {
     for wrong in ["a:0", "a:70000", "a:", ":1", "a:+1", "[::1", "[::1]9", "a b:1"] {
         assert!(refused("bootstrap.servers", wrong).contains(wrong), "{wrong}");
     }
+}
+
+#[test]
+fn idempotence_adjusts_what_was_not_set_and_refuses_what_contradicts() {
+    let with = |pairs: &[(&str, &str)]| {
+        let mut c = Conf::new();
+        c.set("enable.idempotence", "true").unwrap();
+        pairs.iter().for_each(|(name, value)| c.set(name, *value).unwrap());
+        c.finalize().map(|()| (c.settings(), c.topic_settings()))
+    };
+    let (settings, topic) = with(&[]).unwrap();
+    assert!(settings.idempotence && !settings.gapless_guarantee);
+    assert_eq!((settings.max_in_flight, settings.retries, topic.acks), (5, 2_147_483_647, -1));
+    assert_eq!(with(&[("max.in.flight", "2"), ("acks", "all")]).unwrap().0.max_in_flight, 2);
+    assert!(with(&[("enable.gapless.guarantee", "true")]).unwrap().0.gapless_guarantee);
+    for (name, value) in [("max.in.flight", "6"), ("acks", "1"), ("retries", "0")] {
+        let why = with(&[(name, value)]).unwrap_err();
+        assert!(why.contains(name) && why.contains("enable.idempotence"), "{why}");
+    }
+    let mut c = Conf::new();
+    c.set("enable.gapless.guarantee", "true").unwrap();
+    assert!(c.finalize().unwrap_err().contains("enable.idempotence"));
 }
 
 #[test]
