@@ -1,6 +1,7 @@
 //! Replays the corpora of the fuzz targets through the functions that the targets call, so that an input that once
 //! failed stays fixed.
 
+use rkafka::conf;
 use rkafka::protocol::fuzz_entry;
 use std::path::Path;
 
@@ -38,4 +39,9 @@ fn request() {
 #[test]
 fn record_batch() {
     replay("record_batch", fuzz_entry::record_batch);
+}
+
+#[test]
+fn conf() {
+    replay("conf", conf::fuzz_entry::conf);
 }

@@ -3,6 +3,8 @@
 
 mod doc;
 mod finalize;
+#[doc(hidden)]
+pub mod fuzz_entry;
 mod parse;
 mod settings;
 mod table;
