@@ -70,8 +70,30 @@ pub struct Sequence {
     pub confirmed: bool,
     /// The series has ended: what is open is to come back, then a new one starts.
     pub draining: bool,
-    /// Numbers of the batches in flight.
-    pub flight: Vec<u64>,
+    /// The batches in flight: number, and whether the batch may be in the log from an earlier attempt.
+    flight: Vec<(u64, bool)>,
+}
+
+impl Sequence {
+    /// A sequenced batch is now in flight.
+    pub fn sent(&mut self, number: u64, in_doubt: bool) {
+        self.flight.push((number, in_doubt));
+    }
+
+    /// A batch is no longer in flight.
+    pub fn came_back(&mut self, number: u64) {
+        self.flight.retain(|(n, _)| *n != number);
+    }
+
+    /// A batch before this one is in flight.
+    pub fn earlier_in_flight(&self, number: u64) -> bool {
+        self.flight.iter().any(|(n, _)| *n < number)
+    }
+
+    /// A batch that may be in the log already is in flight again.
+    pub fn doubt_in_flight(&self) -> bool {
+        self.flight.iter().any(|(_, doubt)| *doubt)
+    }
 }
 
 impl<O: BatchOwner> PartitionQueue<O> {

@@ -106,6 +106,11 @@ pub fn next_batch(ids: &ProducerIds, inner: &mut Inner<Partition>) -> Next {
     if !inner.sequence.confirmed && inner.in_flight > 0 {
         return Next::Wait;
     }
+    // Brokers remember a producer's last five batches. So that the answer to one that is sent again always tells whether it
+    // is in the log, nothing new follows it meanwhile: at most four came after it.
+    if inner.sequence.doubt_in_flight() && inner.ready.front().is_some_and(|b| !b.possibly_persisted) {
+        return Next::Wait;
+    }
     let producer = match inner.sequence.producer {
         Some(producer) => producer,
         None => {
@@ -135,9 +140,8 @@ pub enum Refused {
 
 /// Judges a refusal by sequence. The batch is no longer counted as in flight.
 pub fn refused(inner: &mut Inner<Partition>, batch: &mut Batch<Partition>, err: RespErr) -> Refused {
-    let before = |n: u64| n < batch.number;
-    let earlier_open = inner.sequence.flight.iter().any(|n| before(*n))
-        || inner.ready.iter().any(|b| before(b.number) && b.base_sequence >= 0);
+    let earlier_open = inner.sequence.earlier_in_flight(batch.number)
+        || inner.ready.iter().any(|b| b.number < batch.number && b.base_sequence >= 0);
     if err == RespErr::ERR_OUT_OF_ORDER_SEQUENCE_NUMBER {
         // The broker knows the producer's last batches and this is not among them.
         batch.possibly_persisted = false;

@@ -116,7 +116,7 @@ impl BrokerThread {
             };
             inner.in_flight += 1;
             if batch.base_sequence >= 0 {
-                inner.sequence.flight.push(batch.number);
+                inner.sequence.sent(batch.number, batch.possibly_persisted);
             }
             p.flight_owner.store(self.sched.owner(), Relaxed);
             p.backlog.store(inner.ready.len() as u32, Relaxed);

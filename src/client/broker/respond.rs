@@ -318,7 +318,7 @@ impl BrokerThread {
         let verdict = {
             let mut inner = p.queue.lock();
             let number = batch.number;
-            inner.sequence.flight.retain(|n| *n != number);
+            inner.sequence.came_back(number);
             idempotence::refused(&mut inner, &mut batch, err)
         };
         self.shared.debug(DebugContexts::EOS, "SEQUENCE", || {
@@ -362,7 +362,7 @@ impl BrokerThread {
             let mut inner = p.queue.lock();
             inner.in_flight = inner.in_flight.saturating_sub(1);
             let number = batch.number;
-            inner.sequence.flight.retain(|n| *n != number);
+            inner.sequence.came_back(number);
             inner.put_back(batch);
             p.backlog.store(inner.ready.len() as u32, Relaxed);
         }
@@ -382,22 +382,23 @@ impl BrokerThread {
             let mut inner = p.queue.lock();
             inner.in_flight = inner.in_flight.saturating_sub(1);
             let number = batch.number;
-            inner.sequence.flight.retain(|n| *n != number);
+            inner.sequence.came_back(number);
             inner.sequence.draining |= gap;
             let waiting = inner.sequence.draining || !inner.sequence.confirmed;
             let series = (batch.producer_id, batch.producer_epoch);
             if verdict.err == RespErr::NO_ERROR && inner.sequence.producer == Some(series) {
                 inner.sequence.confirmed = true;
             }
-            (inner.in_flight == 0, waiting && self.shared.ids.enabled())
+            (inner.in_flight == 0, self.shared.ids.enabled() && (waiting || batch.possibly_persisted))
         };
+        let doubt_over = batch.possibly_persisted && waiting;
         self.shared.deliver_with(batch, verdict, own);
         if gap && !matches!(verdict.err, RespErr::ERR__PURGE_INFLIGHT | RespErr::ERR__DESTROY) {
             self.shared.note_gap(&p, verdict.err);
         }
         if back && (self.stopping || p.leader.load(Acquire) != self.me.id) {
             self.shared.send_look(&p);
-        } else if back && waiting {
+        } else if (back && waiting) || doubt_over {
             self.look(p);
         }
     }
