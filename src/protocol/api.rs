@@ -56,6 +56,9 @@ api_table! {
     Fetch = 1, 4..=17, flexible 12;
     ListOffsets = 2, 1..=10, flexible 6;
     Metadata = 3, 1..=13, flexible 9;
+    // Later versions name topics by id (KIP-848 groups).
+    OffsetCommit = 8, 2..=9, flexible 8;
+    OffsetFetch = 9, 1..=9, flexible 6;
     FindCoordinator = 10, 0..=6, flexible 3;
     SaslHandshake = 17, 0..=1, flexible NEVER;
     ApiVersions = 18, 0..=4, flexible 3;
@@ -63,7 +66,8 @@ api_table! {
     DeleteTopics = 20, 1..=6, flexible 4;
     // Version 6 (two-phase commit, KIP-939) is not stable yet.
     InitProducerId = 22, 0..=5, flexible 2;
-    AddPartitionsToTxn = 24, 0..=5, flexible 3;
+    // From version 4 on brokers ask each other (KIP-890).
+    AddPartitionsToTxn = 24, 0..=3, flexible 3;
     AddOffsetsToTxn = 25, 0..=4, flexible 3;
     EndTxn = 26, 0..=5, flexible 3;
     TxnOffsetCommit = 28, 0..=5, flexible 3;

@@ -3,8 +3,9 @@
 //! Besides not panicking, whatever decodes must encode again to bytes that decode to the same value.
 
 use super::messages::{
-    api_versions::*, create_partitions::*, create_topics::*, delete_topics::*, fetch::*, find_coordinator::*,
-    init_producer_id::*, list_offsets::*, metadata::*, produce::*,
+    add_offsets_to_txn::*, add_partitions_to_txn::*, api_versions::*, create_partitions::*, create_topics::*,
+    delete_topics::*, end_txn::*, fetch::*, find_coordinator::*, init_producer_id::*, list_offsets::*, metadata::*,
+    offset_commit::*, offset_fetch::*, produce::*, txn_offset_commit::*,
 };
 use super::records::Batches;
 use super::{ApiKey, Reader, RequestHeader, Writer};
@@ -50,6 +51,12 @@ pub fn response(data: &[u8]) {
         ApiKey::ListOffsets => check!(ListOffsetsResponse, body, v),
         ApiKey::Metadata => check!(MetadataResponse, body, v),
         ApiKey::Produce => check!(ProduceResponse, body, v),
+        ApiKey::AddOffsetsToTxn => check!(AddOffsetsToTxnResponse, body, v),
+        ApiKey::AddPartitionsToTxn => check!(AddPartitionsToTxnResponse, body, v),
+        ApiKey::EndTxn => check!(EndTxnResponse, body, v),
+        ApiKey::OffsetCommit => check!(OffsetCommitResponse, body, v),
+        ApiKey::OffsetFetch => check!(OffsetFetchResponse, body, v),
+        ApiKey::TxnOffsetCommit => check!(TxnOffsetCommitResponse, body, v),
         _ => {}
     }
 }
@@ -69,6 +76,12 @@ pub fn request(data: &[u8]) {
         ApiKey::ListOffsets => check!(ListOffsetsRequest, body, v),
         ApiKey::Metadata => check!(MetadataRequest, body, v),
         ApiKey::Produce => check!(ProduceRequest, body, v),
+        ApiKey::AddOffsetsToTxn => check!(AddOffsetsToTxnRequest, body, v),
+        ApiKey::AddPartitionsToTxn => check!(AddPartitionsToTxnRequest, body, v),
+        ApiKey::EndTxn => check!(EndTxnRequest, body, v),
+        ApiKey::OffsetCommit => check!(OffsetCommitRequest, body, v),
+        ApiKey::OffsetFetch => check!(OffsetFetchRequest, body, v),
+        ApiKey::TxnOffsetCommit => check!(TxnOffsetCommitRequest, body, v),
         _ => {}
     }
 }

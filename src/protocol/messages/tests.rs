@@ -2,8 +2,9 @@
 //! values, and write again byte for byte; and what it writes we must read.
 
 use super::{
-    api_versions::*, create_partitions::*, create_topics::*, delete_topics::*, fetch::*, find_coordinator::*,
-    init_producer_id::*, list_offsets::*, metadata::*, produce::*,
+    add_offsets_to_txn::*, add_partitions_to_txn::*, api_versions::*, create_partitions::*, create_topics::*,
+    delete_topics::*, end_txn::*, fetch::*, find_coordinator::*, init_producer_id::*, list_offsets::*, metadata::*,
+    offset_commit::*, offset_fetch::*, produce::*, txn_offset_commit::*,
 };
 use crate::protocol::sample::{Gen, Sample};
 use crate::protocol::{ApiKey, Reader, Writer};
@@ -145,6 +146,19 @@ message_tests! {
     metadata_response: MetadataResponse, Metadata;
     produce_request: ProduceRequest, Produce;
     produce_response: ProduceResponse, Produce, compare_produce_responses;
+    // Later ones at the end, so that the corpora of the others stay as they are.
+    add_offsets_to_txn_request: AddOffsetsToTxnRequest, AddOffsetsToTxn;
+    add_offsets_to_txn_response: AddOffsetsToTxnResponse, AddOffsetsToTxn;
+    add_partitions_to_txn_request: AddPartitionsToTxnRequest, AddPartitionsToTxn;
+    add_partitions_to_txn_response: AddPartitionsToTxnResponse, AddPartitionsToTxn;
+    end_txn_request: EndTxnRequest, EndTxn;
+    end_txn_response: EndTxnResponse, EndTxn;
+    offset_commit_request: OffsetCommitRequest, OffsetCommit;
+    offset_commit_response: OffsetCommitResponse, OffsetCommit;
+    offset_fetch_request: OffsetFetchRequest, OffsetFetch;
+    offset_fetch_response: OffsetFetchResponse, OffsetFetch;
+    txn_offset_commit_request: TxnOffsetCommitRequest, TxnOffsetCommit;
+    txn_offset_commit_response: TxnOffsetCommitResponse, TxnOffsetCommit;
 }
 
 /// The error message, where a version lacks it, is null with us, empty with them.
