@@ -1,10 +1,11 @@
 //! The embedded broker as a program: a Kafka cluster in memory for any Kafka client to talk to.
 
-use rkafka::mock::{profiles, Faults, MockCluster, Options};
+use rkafka::mock::{commands, profiles, Faults, MockCluster, Options};
 use rkafka::sys::{interrupt, poll::poll};
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
@@ -24,10 +25,14 @@ A Kafka cluster in memory, for tests and measurements. Topics are created when f
   --release NAME        imitate a release's request versions: RELEASES or newest (default newest)
   --faults SEED         strike requests with random faults, the same for the same seed
   --verbose             a line per second about what was produced, and lines about refused input
+  --control             take commands from standard input, see below
   --help
 
-Ends on Ctrl-C.
-";
+Ends on Ctrl-C, and with --control also at the end of standard input.
+
+Commands of --control, one a line. Each is answered by a line on standard output once it is in effect: ok and what
+was asked for, or error and why. --verbose then writes to standard error alone.
+COMMANDS";
 
 struct Args {
     brokers: i32,
@@ -35,6 +40,7 @@ struct Args {
     topics: Vec<(String, i32)>,
     release: String,
     faults: Option<u64>,
+    control: bool,
     verbose: bool,
 }
 
@@ -60,7 +66,8 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> String {
-    USAGE.replace("RELEASES", &profiles::names().collect::<Vec<_>>().join(", "))
+    let releases = profiles::names().collect::<Vec<_>>().join(", ");
+    USAGE.replace("RELEASES", &releases).replace("COMMANDS", commands::HELP)
 }
 
 /// `None`: help was asked for.
@@ -71,6 +78,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
         topics: Vec::new(),
         release: "newest".to_string(),
         faults: None,
+        control: false,
         verbose: false,
     };
     while let Some(arg) = args.next() {
@@ -103,6 +111,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
             "--log-append-time" => out.options.log_append_time = true,
             "--release" => out.release = value()?,
             "--faults" => out.faults = Some(number(&name, &value()?)?),
+            "--control" => out.control = true,
             "--verbose" | "-v" => out.verbose = true,
             _ => return Err(format!("unknown option {name}")),
         }
@@ -144,31 +153,67 @@ fn run(mut args: Args) -> Result<(), String> {
     // Whoever started this through a pipe waits for that line.
     std::io::stdout().flush().map_err(|e| e.to_string())?;
 
+    let ended = Arc::new(AtomicBool::new(false));
+    if args.control {
+        let (cluster, ended) = (cluster.clone(), ended.clone());
+        // It waits for input that may never come, so it is not joined: it ends with the process.
+        std::thread::spawn(move || {
+            obey(&cluster);
+            ended.store(true, Ordering::SeqCst);
+        });
+    }
+
     let (mut last, mut at) = (cluster.produced(), Instant::now());
-    while !interrupted.load(Ordering::SeqCst) {
+    while !interrupted.load(Ordering::SeqCst) && !ended.load(Ordering::SeqCst) {
         // A signal ends the wait early.
-        poll(&mut [], Some(Duration::from_secs(1))).map_err(|e| e.to_string())?;
+        let wait = Duration::from_millis(if args.control { 50 } else { 1000 });
+        poll(&mut [], Some(wait)).map_err(|e| e.to_string())?;
         if args.verbose && at.elapsed() >= Duration::from_millis(990) {
             let now = cluster.produced();
             if now != last {
-                report(last, now, at.elapsed().as_secs_f64());
+                say(args.control, &report(last, now, at.elapsed().as_secs_f64()));
             }
             (last, at) = (now, Instant::now());
         }
     }
     cluster.shutdown();
     let (records, bytes, batches) = cluster.produced();
-    println!("produced in all: {records} records in {batches} batches, {bytes} bytes");
+    say(args.control, &format!("produced in all: {records} records in {batches} batches, {bytes} bytes"));
     Ok(())
 }
 
-fn report(last: (u64, u64, u64), now: (u64, u64, u64), seconds: f64) {
+/// With a controlling program at the other end, standard output is for answers alone.
+fn say(control: bool, line: &str) {
+    if control {
+        eprintln!("{line}");
+    } else {
+        println!("{line}");
+    }
+}
+
+/// Carries out the commands on standard input until it ends or the answers find no reader.
+fn obey(cluster: &MockCluster) {
+    for line in std::io::stdin().lock().lines() {
+        let Ok(line) = line else { return };
+        let answer = match commands::run(cluster, &line) {
+            Ok(answer) if answer.is_empty() => "ok".to_string(),
+            Ok(answer) => format!("ok {answer}"),
+            Err(why) => format!("error {why}"),
+        };
+        let mut out = std::io::stdout().lock();
+        if writeln!(out, "{answer}").and_then(|()| out.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+fn report(last: (u64, u64, u64), now: (u64, u64, u64), seconds: f64) -> String {
     let rate = |a: u64, b: u64| (b - a) as f64 / seconds;
-    println!(
+    format!(
         "{:>12.0} records/s {:>10.1} MB/s {:>8.0} batches/s, in all {} records",
         rate(last.0, now.0),
         rate(last.1, now.1) / 1e6,
         rate(last.2, now.2),
         now.0
-    );
+    )
 }

@@ -6,11 +6,12 @@
 //! * [`cluster`]: controls, inspection. `shared`: set-up and state. `server`: the thread of a broker.
 //! * `handlers`: one module per API key. `topics`, `log`: what they act upon.
 //! * [`batch`], `codec`: reading record batches, apart from the client's own code.
-//! * [`faults`]: what goes wrong, and when. [`profiles`]: versions of past releases.
+//! * [`commands`]: the controls as lines of text. [`faults`]: what goes wrong, and when. [`profiles`]: versions of past releases.
 
 pub mod batch;
 pub mod cluster;
 mod codec;
+pub mod commands;
 pub mod faults;
 mod handlers;
 mod log;
