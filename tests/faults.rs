@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::time::{Duration, Instant};
 
 const BROKERS: i32 = 3;
+/// Kafka's default `message.max.bytes`.
+const MESSAGE_MAX: usize = 1_048_588;
 /// How long the default run may take before it stops beginning new rounds.
 const DEFAULT_RUN: Duration = Duration::from_secs(30);
 
@@ -220,7 +222,7 @@ fn strike(cluster: &MockCluster, producer: &Producer, plan: &Plan, rng: &mut Spl
     let (topic, _) = &plan.topics[rng.below(plan.topics.len() as u64) as usize];
     let codes = [2i16, 3, 5, 6, 7, 13, 19, 56, 74, 100, 29, 87];
     let some: Vec<i16> = (0..1 + rng.below(3)).map(|_| codes[rng.below(codes.len() as u64) as usize]).collect();
-    match rng.below(26) {
+    match rng.below(29) {
         0 => ignore(cluster.broker_down(broker)),
         1..=4 => {
             ignore(cluster.broker_up(-1));
@@ -260,6 +262,9 @@ fn strike(cluster: &MockCluster, producer: &Producer, plan: &Plan, rng: &mut Spl
             std::thread::sleep(ms(rng.below(5)));
             producer.set_flushing(false);
         }
+        // Batches that are on their way are suddenly too large, and perhaps single messages.
+        26 => cluster.set_message_max_bytes([100, 700, 3000][rng.below(3) as usize]),
+        27 | 28 => cluster.set_message_max_bytes(MESSAGE_MAX),
         _ => {}
     }
 }
@@ -271,6 +276,7 @@ fn heal(cluster: &MockCluster, plan: &Plan) {
         cluster.clear_request_errors(key);
     }
     cluster.throttle(0, 0);
+    cluster.set_message_max_bytes(MESSAGE_MAX);
     let _ = (cluster.set_rtt(-1, 0), cluster.unfreeze(-1), cluster.broker_up(-1));
     give_leaders(cluster, plan);
 }

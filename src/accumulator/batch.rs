@@ -35,9 +35,10 @@ pub struct Batch<O: BatchOwner> {
 
 /// The content of a [`Batch`].
 pub struct Body<O: BatchOwner> {
-    home: Arc<Home>,
+    pub(super) home: Arc<Home>,
     pub owner: Arc<O>,
-    /// Rises by one from batch to batch of a partition; retries go back to the place it tells.
+    /// The place of its first record among all that the partition has accepted: rises from batch to batch, and gives the
+    /// parts of a split batch places of their own. Retries go back to the place it tells.
     pub number: u64,
     pub(super) pieces: Vec<Piece>,
     /// Records, and their bytes uncompressed. Right once the batch is closed.

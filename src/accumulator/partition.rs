@@ -50,6 +50,7 @@ pub struct Inner<O: BatchOwner> {
     open_batch: Option<Batch<O>>,
     /// Closed batches, sorted by number.
     pub ready: VecDeque<Batch<O>>,
+    /// Records in the batches closed so far: the number of the next batch.
     next_number: u64,
     class: usize,
     /// Batches that a broker thread has taken and not yet settled or put back.
@@ -196,9 +197,6 @@ impl<O: BatchOwner> PartitionQueue<O> {
             batch.pieces.push(Piece { chunk, bytes: 0, count: 0, charged });
             self.open.store(chunk.as_ptr(), Release);
         }
-        if change.opened {
-            inner.next_number += 1;
-        }
         Ok(Some(change))
     }
 
@@ -290,6 +288,7 @@ impl<O: BatchOwner> Inner<O> {
     fn close_batch(&mut self) -> bool {
         match self.open_batch.take() {
             Some(b) => {
+                self.next_number = b.number + b.count as u64;
                 self.ready.push_back(b);
                 true
             }
@@ -316,6 +315,53 @@ impl<O: BatchOwner> Inner<O> {
         let at = self.ready.partition_point(|b| b.number < batch.number);
         self.ready.insert(at, batch);
     }
+}
+
+/// Copies a batch of several records into smaller ones, which take its place: in order, each with a number of its own, and
+/// with the part of the batch's sequences that its records had. None holds more than half of its records, or, unless it
+/// is a single record, of its bytes. The memory is charged whatever the limit; the batch's own is given back.
+///
+/// What was compressed is forgotten: the parts are compressed anew when they are sent.
+pub fn split<O: BatchOwner>(mut batch: Batch<O>) -> Vec<Batch<O>> {
+    debug_assert!(batch.count > 1, "a single record cannot be split");
+    batch.complete();
+    let queue = PartitionQueue::new(batch.home.clone());
+    queue.inner.lock().next_number = batch.number;
+    // The bound on records makes sure that there are parts at all: bytes are counted generously.
+    let limits = BatchLimits { bytes: batch.bytes / 2, messages: batch.count.div_ceil(2) };
+    for item in batch.records() {
+        let rec = RecordRef {
+            key: item.record.key,
+            value: item.record.value,
+            headers: item.record.headers,
+            timestamp_ms: item.timestamp_ms,
+            now_us: item.handed_over_us,
+            opaque: item.opaque,
+            aux: item.aux,
+        };
+        let kept = queue.append_locked(&batch.owner, &rec, limits, Some(batch.opened), true, || true);
+        // Records that were accepted pass every limit; a loss here would be a report that never comes.
+        assert!(matches!(kept, Ok(Some(c)) if c.appended), "a record of a split batch is kept");
+    }
+    queue.close_open();
+    let mut parts: Vec<Batch<O>> = queue.inner.lock().ready.drain(..).collect();
+    for part in &mut parts {
+        part.retries = batch.retries;
+        // Sent before, as far as expiry is concerned; the backoff starts anew.
+        part.attempts = batch.attempts.min(1);
+        part.possibly_persisted = batch.possibly_persisted;
+        (part.producer_id, part.producer_epoch) = (batch.producer_id, batch.producer_epoch);
+        if batch.base_sequence >= 0 {
+            part.base_sequence = sequence_after(batch.base_sequence, (part.number - batch.number) as u32);
+        }
+    }
+    batch.moved();
+    parts
+}
+
+/// The sequence after `count` records from `first` on: it goes from 2^31 − 1 back to 0.
+pub fn sequence_after(first: i32, count: u32) -> i32 {
+    ((first as i64 + count as i64) & i32::MAX as i64) as i32
 }
 
 impl<O: BatchOwner> Drop for PartitionQueue<O> {

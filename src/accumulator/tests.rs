@@ -1,7 +1,7 @@
 use super::batch::{Batch, BatchOwner, Home};
 use super::budget::Budget;
 use super::chunk::Append;
-use super::partition::{BatchLimits, PartitionQueue};
+use super::partition::{split, BatchLimits, PartitionQueue};
 use super::pool::Pool;
 use super::record::{RecordRef, NO_HEADERS};
 use proptest::prelude::*;
@@ -208,5 +208,76 @@ proptest! {
         let z = ((v << 1) ^ (v >> 63)) as u64;
         let bits = 64 - z.leading_zeros().min(63) as usize;
         prop_assert_eq!(super::record::varint_len(v), bits.div_ceil(7));
+    }
+}
+
+#[test]
+fn a_batch_splits_into_parts_that_are_batches_of_their_own() {
+    let headers = [2, 2, b'h', 1, 2, b'g', 2, b'v'];
+    let long = vec![b'l'; 100_000];
+    let small = |i: usize| vec![i as u8; i % 5];
+    let uneven = |i: usize| if i == 3 { long.clone() } else { small(i) };
+    let sizes: [(usize, &dyn Fn(usize) -> Vec<u8>); 5] =
+        [(2, &small), (3, &small), (1000, &small), (8, &uneven), (700, &|i| vec![b'x'; i])];
+    for (n, value) in sizes {
+        let (h, o) = (home(0, 1 << 20), Arc::new(Owner::default()));
+        let q = PartitionQueue::new(h.clone());
+        let (first_ts, sequence) = (1_700_000_000_000i64, i32::MAX - 1);
+        for i in 0..n {
+            let v = value(i);
+            // Times that go forth and back.
+            let ts = first_ts + (i as i64 * 7919) % 100 - 50;
+            let r = RecordRef { headers: &headers, ..rec((i % 2 == 0).then_some(b"k"), Some(&v), ts, i) };
+            h.budget.take(0);
+            let changed = q.append_locked(&o, &r, LIMITS, Some(std::time::Instant::now()), true, || true);
+            assert!(changed.is_ok());
+        }
+        let mut whole = drain(&q).pop().expect("one batch");
+        assert_eq!(whole.count as usize, n);
+        let (number, opened) = (whole.number, whole.opened);
+        (whole.producer_id, whole.producer_epoch, whole.base_sequence) = (7, 3, sequence);
+        whole.retries = 2;
+        // Down to single records.
+        let mut todo = vec![whole];
+        let mut singles: Vec<Batch<Owner>> = Vec::new();
+        while let Some(b) = todo.pop() {
+            if b.count == 1 {
+                singles.push(b);
+                continue;
+            }
+            let (count, bytes) = (b.count, b.bytes);
+            let parts = split(b);
+            assert_eq!(parts.iter().map(|p| p.count).sum::<u32>(), count);
+            assert!(parts.windows(2).all(|w| w[0].number < w[1].number));
+            for p in &parts {
+                assert!(p.count <= count.div_ceil(2), "{} of {count} records", p.count);
+                assert!(p.count == 1 || p.bytes <= bytes / 2 + 32, "{} of {bytes} bytes", p.bytes);
+                assert_eq!((p.opened, p.retries, p.producer_id, p.producer_epoch), (opened, 2, 7, 3));
+            }
+            todo.extend(parts.into_iter().rev());
+            assert_eq!(h.budget.in_use(), n);
+        }
+        assert_eq!(singles.len(), n);
+        for (i, b) in singles.iter_mut().enumerate() {
+            b.complete();
+            assert_eq!(b.number, number + i as u64);
+            assert_eq!(b.base_sequence, ((sequence as i64 + i as i64) & i32::MAX as i64) as i32);
+            let it = b.records().next().expect("a record");
+            assert_eq!((it.record.offset_delta, it.record.timestamp_delta), (0, 0));
+            assert_eq!(it.timestamp_ms, first_ts + (i as i64 * 7919) % 100 - 50);
+            assert_eq!(b.max_timestamp(), it.timestamp_ms);
+            assert_eq!((it.opaque, it.aux, it.record.headers), (i, 7, &headers[..]));
+            assert_eq!(it.record.value, Some(&value(i)[..]));
+            assert_eq!(it.record.key.is_some(), i % 2 == 0);
+            b.settle();
+        }
+        drop(singles);
+        assert_eq!(o.lost.load(Relaxed), 0);
+        assert_eq!((h.budget.bytes_in_use(), h.budget.in_use()), (0, 0));
+        // What is produced next comes after every part.
+        assert!(produce(&q, &o, &rec(None, None, 1, 0), LIMITS));
+        let mut next = drain(&q);
+        assert_eq!(next[0].number, number + n as u64);
+        next.iter_mut().for_each(Batch::moved);
     }
 }

@@ -12,7 +12,7 @@ use super::main_thread::{MainOp, MainThread};
 use super::shared::Shared;
 use super::topic::Partition;
 use crate::accumulator::batch::Batch;
-use crate::accumulator::partition::Inner;
+use crate::accumulator::partition::{sequence_after, Inner};
 use crate::conf::DebugContexts;
 use crate::error::RespErr;
 use parking_lot::Mutex;
@@ -71,11 +71,6 @@ impl ProducerIds {
     }
 }
 
-/// The sequence after `count` records from `first` on: it goes from 2^31 − 1 back to 0.
-pub fn advance(first: i32, count: u32) -> i32 {
-    ((first as i64 + count as i64) & i32::MAX as i64) as i32
-}
-
 /// The next batch of a partition to be sent, or why none is.
 pub enum Next {
     Batch(Batch<Partition>),
@@ -125,7 +120,7 @@ pub fn next_batch(ids: &ProducerIds, inner: &mut Inner<Partition>) -> Next {
     if batch.base_sequence < 0 {
         (batch.producer_id, batch.producer_epoch) = producer;
         batch.base_sequence = inner.sequence.next;
-        inner.sequence.next = advance(inner.sequence.next, batch.count);
+        inner.sequence.next = sequence_after(inner.sequence.next, batch.count);
     }
     Next::Batch(batch)
 }
@@ -240,10 +235,10 @@ mod tests {
 
     #[test]
     fn sequences_wrap_to_zero() {
-        assert_eq!(advance(0, 5), 5);
-        assert_eq!(advance(i32::MAX - 2, 3), 0);
-        assert_eq!(advance(i32::MAX, 1), 0);
-        assert_eq!(advance(i32::MAX, 10), 9);
+        assert_eq!(sequence_after(0, 5), 5);
+        assert_eq!(sequence_after(i32::MAX - 2, 3), 0);
+        assert_eq!(sequence_after(i32::MAX, 1), 0);
+        assert_eq!(sequence_after(i32::MAX, 10), 9);
     }
 
     #[test]

@@ -10,5 +10,6 @@ mod content;
 mod events;
 mod limits;
 mod metadata;
+mod splits;
 mod time;
 mod verdicts;

@@ -4,6 +4,7 @@ use super::conn::{InFlight, Purpose};
 use super::link::Link;
 use super::thread::BrokerThread;
 use crate::accumulator::batch::Batch;
+use crate::accumulator::partition::split;
 use crate::client::delivery::{Status, Verdict, OFFSET_INVALID};
 use crate::client::events::Event;
 use crate::client::idempotence::{self, Refused};
@@ -295,6 +296,9 @@ impl BrokerThread {
         if action.retriable {
             return self.retry_or_fail(batch, err);
         }
+        if action.split && self.may_split(&batch) {
+            return self.split(batch);
+        }
         if action.fatal && self.shared.ids.enabled() {
             let text =
                 format!("{}: {} [{}]: {}", self.me.name(), batch.owner.info.name, batch.owner.index, err.description());
@@ -310,6 +314,30 @@ impl BrokerThread {
             Verdict::failed(RespErr::ERR__INVALID_DIFFERENT_RECORD, status)
         };
         self.settle_with(batch, verdict, own);
+    }
+
+    /// Whether smaller batches may be tried. Of a sequenced batch that may be in the log already, the parts could come to lie
+    /// beside it: brokers know a batch again by its first and last sequence.
+    fn may_split(&self, batch: &Batch<Partition>) -> bool {
+        batch.count > 1 && !(batch.base_sequence >= 0 && batch.possibly_persisted)
+    }
+
+    /// A batch of several records that the broker finds too large goes back to its place in parts, to be sent at once
+    /// (KIP-126). That is no retry: each part is smaller, down to the single record.
+    fn split(&mut self, batch: Batch<Partition>) {
+        let (p, number) = (batch.owner.clone(), batch.number);
+        let parts = split(batch);
+        self.shared.debug(DebugContexts::MSG, "SPLIT", || {
+            format!("{} [{}]: the batch is too large, sent again in {} parts", p.info.name, p.index, parts.len())
+        });
+        {
+            let mut inner = p.queue.lock();
+            inner.in_flight = inner.in_flight.saturating_sub(1);
+            inner.sequence.came_back(number);
+            parts.into_iter().for_each(|part| inner.put_back(part));
+            p.backlog.store(inner.ready.len() as u32, Relaxed);
+        }
+        self.look(p);
     }
 
     /// The broker's idea of the partition's series is another than ours.
