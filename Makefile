@@ -177,5 +177,5 @@ clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf build
 
--include benches/bench.mk tests/kafka/kafka.mk tests/sanitize.mk
+-include benches/bench.mk tests/kafka/kafka.mk tests/torture/torture.mk tests/sanitize.mk
 .DEFAULT_GOAL := help

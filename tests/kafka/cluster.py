@@ -6,6 +6,8 @@
   cluster.py kill I        end node I at once (SIGKILL)
   cluster.py stop I        shut node I down in order (SIGTERM)
   cluster.py start I       start node I again on the data it has
+  cluster.py freeze I      stop node I where it stands (SIGSTOP): its sockets stay open and silent
+  cluster.py thaw I        let node I go on (SIGCONT)
   cluster.py down          end every node; data and logs stay until the next `up`
   cluster.py status        one line per node: number, state, pid, port, memory
   cluster.py bootstrap     the bootstrap string
@@ -102,6 +104,10 @@ class Cluster:
 
     def port(self, node):
         return int(self.read(node, "port"))
+
+    def proxied_port(self, node):
+        """Where the listener that is advertised elsewhere (see `up`) really is."""
+        return int(self.read(node, "proxied_port"))
 
     def bootstrap(self):
         if not self.nodes():
@@ -207,8 +213,7 @@ class Cluster:
 
     # ---- commands ----
 
-    def properties(self, node, ports, settings):
-        count = len(ports) // 2
+    def properties(self, node, count, ports, proxied, settings):
         copies, in_sync = min(count, 3), min(count, 2)
         voters = ",".join(f"{i + 1}@{HOST}:{ports[count + i]}" for i in range(count))
         props = {
@@ -241,11 +246,16 @@ class Cluster:
             "log.segment.delete.delay.ms": 1000,
             "num.io.threads": 4,
         }
+        if proxied:
+            props["listeners"] += f",PROXIED://{HOST}:{ports[2 * count + node - 1]}"
+            props["advertised.listeners"] += f",PROXIED://{HOST}:{proxied[node - 1]}"
+            props["listener.security.protocol.map"] += ",PROXIED:PLAINTEXT"
         props.update(settings)
         return "".join(f"{k}={v}\n" for k, v in props.items())
 
-    def up(self, count=1, settings=()):
-        """A fresh cluster; returns the bootstrap string. `settings`: broker properties, a dict."""
+    def up(self, count=1, settings=(), proxied=()):
+        """A fresh cluster; returns the bootstrap string. `settings`: broker properties, a dict. `proxied`: a port for
+        each node; clients that come by a second listener, at proxied_port(node), are told to connect there."""
         if not 1 <= count <= 9:
             raise ClusterError("1 to 9 nodes")
         if self.running():
@@ -253,15 +263,17 @@ class Cluster:
         self.fetch()
         for node in self.nodes():
             subprocess.run(["rm", "-rf", self.path(node)], check=True)
-        ports = free_ports(2 * count)
+        ports = free_ports(3 * count)
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
         formats = []
         for node in range(1, count + 1):
             os.makedirs(self.path(node))
             with open(self.path(node, "port"), "w") as f:
                 f.write(str(ports[node - 1]))
+            with open(self.path(node, "proxied_port"), "w") as f:
+                f.write(str(ports[2 * count + node - 1]))
             with open(self.path(node, "server.properties"), "w") as f:
-                f.write(self.properties(node, ports, dict(settings)))
+                f.write(self.properties(node, count, ports, proxied, dict(settings)))
             with open(self.path(node, "format.log"), "w") as out:
                 formats.append(subprocess.Popen(
                     self.tool_command("kafka.tools.StorageTool", "format", "--cluster-id", cluster_id,
@@ -289,6 +301,19 @@ class Cluster:
     def kill(self, node):
         self.end(node, signal.SIGKILL)
 
+    def freeze(self, node):
+        self.signal(node, signal.SIGSTOP)
+
+    def thaw(self, node):
+        self.signal(node, signal.SIGCONT)
+
+    def signal(self, node, sig):
+        self.need(node)
+        pid = self.pid(node)
+        if not pid:
+            raise ClusterError(f"node {node} is not running")
+        os.kill(pid, sig)
+
     def down(self):
         # In order would not do: a node waits for a controller majority before it ends.
         for node in self.nodes():
@@ -312,14 +337,14 @@ def main():
     p.add_argument("--dir")
     p.add_argument("--version", default=os.environ.get("KAFKA_VERSION", VERSION))
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    p.add_argument("command", choices="up kill stop start down status bootstrap tool".split())
+    p.add_argument("command", choices="up kill stop start freeze thaw down status bootstrap tool".split())
     p.add_argument("args", nargs=argparse.REMAINDER)
     a = p.parse_args()
     cluster = Cluster(a.dir, a.version)
     try:
         if a.command == "up":
             print(cluster.up(int(a.args[0]) if a.args else 1, dict(s.split("=", 1) for s in a.set)))
-        elif a.command in ("kill", "stop", "start"):
+        elif a.command in ("kill", "stop", "start", "freeze", "thaw"):
             if len(a.args) != 1:
                 p.error(f"{a.command} needs the number of a node")
             getattr(cluster, a.command)(int(a.args[0]))
