@@ -535,6 +535,16 @@ typedef enum rk_conf_res_t {
 typedef struct rk_conf_t rk_conf_t;
 
 /**
+ * Who a consumer is in its group (KIP-447), for rk_producer_send_offsets_to_transaction. Immutable.
+ */
+typedef struct rk_consumer_group_metadata_t rk_consumer_group_metadata_t;
+
+/**
+ * Why a call failed, and what may be done about it. Immutable, so any thread may read it; freed by rk_error_destroy.
+ */
+typedef struct rk_error_t rk_error_t;
+
+/**
  * An event. Not thread-safe, but any thread may use and free it.
  */
 typedef struct rk_event_t rk_event_t;
@@ -853,6 +863,53 @@ typedef struct rk_metadata_t {
  * Takes a message of a partition's log. It is valid until the callback returns.
  */
 typedef void (*rk_mock_message_cb_t)(const struct rk_message_t *message, void *opaque);
+
+/**
+ * A partition, with an offset. Made by rk_topic_partition_list_add alone.
+ */
+typedef struct rk_topic_partition_t {
+    /**
+     * Topic name; belongs to the list.
+     */
+    char *topic;
+    int32_t partition;
+    /**
+     * Offset, or RK_OFFSET_INVALID.
+     */
+    int64_t offset;
+    /**
+     * Text to be kept with the offset, `metadata_size` bytes; allocated by malloc and freed with the list. NULL for none.
+     */
+    void *metadata;
+    size_t metadata_size;
+    /**
+     * The application's own.
+     */
+    void *opaque;
+    /**
+     * Error of the partition, where a call gives one.
+     */
+    rk_resp_err_t err;
+    /**
+     * Internal: the leader epoch.
+     */
+    void *_private;
+} rk_topic_partition_t;
+
+/**
+ * A list of partitions. Not thread-safe. `elems` moves when one is added.
+ */
+typedef struct rk_topic_partition_list_t {
+    /**
+     * Entries in use.
+     */
+    int cnt;
+    /**
+     * Entries allocated.
+     */
+    int size;
+    struct rk_topic_partition_t *elems;
+} rk_topic_partition_list_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1689,6 +1746,204 @@ rk_resp_err_t rk_mock_set_release(struct rk_mock_cluster_t *cluster,
  * Requires: `cluster` is NULL or a live cluster.
  */
 uint64_t rk_mock_request_cnt(const struct rk_mock_cluster_t *cluster, int16_t api_key);
+
+/**
+ * The code; RK_RESP_ERR_NO_ERROR for NULL.
+ *
+ * Requires: `error` is NULL or a live error.
+ */
+rk_resp_err_t rk_error_code(const struct rk_error_t *error);
+
+/**
+ * The code's name, for example `_FENCED`; empty for NULL. It lives for ever.
+ *
+ * Requires: `error` is NULL or a live error.
+ */
+const char *rk_error_name(const struct rk_error_t *error);
+
+/**
+ * The text for people; empty for NULL. It belongs to the error.
+ *
+ * Requires: `error` is NULL or a live error.
+ */
+const char *rk_error_string(const struct rk_error_t *error);
+
+/**
+ * 1 if the client cannot go on: close it.
+ *
+ * Requires: `error` is NULL or a live error.
+ */
+int rk_error_is_fatal(const struct rk_error_t *error);
+
+/**
+ * 1 if the same call may be made again, and then goes on where it was.
+ *
+ * Requires: `error` is NULL or a live error.
+ */
+int rk_error_is_retriable(const struct rk_error_t *error);
+
+/**
+ * 1 if the transaction must be aborted (rk_producer_abort_transaction), after which the next one can begin.
+ *
+ * Requires: `error` is NULL or a live error.
+ */
+int rk_error_txn_requires_abort(const struct rk_error_t *error);
+
+/**
+ * Frees an error. NULL is fine.
+ *
+ * Requires: `error` is NULL or a live error; it is gone afterwards.
+ */
+void rk_error_destroy(struct rk_error_t *error);
+
+/**
+ * Makes an empty list with room for `size` entries; it grows by itself.
+ */
+struct rk_topic_partition_list_t *rk_topic_partition_list_new(int size);
+
+/**
+ * Frees a list with its entries. NULL is fine.
+ *
+ * Requires: `list` is NULL or live; it is gone afterwards.
+ */
+void rk_topic_partition_list_destroy(struct rk_topic_partition_list_t *list);
+
+/**
+ * Appends a partition, without an offset. The entry belongs to the list, and is good until the next one is added. NULL if
+ * the list or the name is NULL or the name is not UTF-8.
+ *
+ * Requires: `list` is NULL or live, `topic` NULL or a C string.
+ */
+struct rk_topic_partition_t *rk_topic_partition_list_add(struct rk_topic_partition_list_t *list,
+                                                         const char *topic,
+                                                         int32_t partition);
+
+/**
+ * The entry of a partition, or NULL. It belongs to the list.
+ *
+ * Requires: `list` is NULL or live, `topic` NULL or a C string.
+ */
+struct rk_topic_partition_t *rk_topic_partition_list_find(const struct rk_topic_partition_list_t *list,
+                                                          const char *topic,
+                                                          int32_t partition);
+
+/**
+ * Sets the offset of a partition. RK_RESP_ERR__UNKNOWN_PARTITION if the list does not hold it.
+ *
+ * Requires: `list` is NULL or live, `topic` NULL or a C string.
+ */
+rk_resp_err_t rk_topic_partition_list_set_offset(struct rk_topic_partition_list_t *list,
+                                                 const char *topic,
+                                                 int32_t partition,
+                                                 int64_t offset);
+
+/**
+ * Sets the leader epoch of the last message consumed (KIP-320); -1, as at first, for not known.
+ *
+ * Requires: `entry` is NULL or an entry of a live list.
+ */
+void rk_topic_partition_set_leader_epoch(struct rk_topic_partition_t *entry, int32_t leader_epoch);
+
+/**
+ * The leader epoch, or -1.
+ *
+ * Requires: `entry` is NULL or an entry of a live list.
+ */
+int32_t rk_topic_partition_get_leader_epoch(const struct rk_topic_partition_t *entry);
+
+/**
+ * Metadata of a consumer of which only the group is known. NULL if `group_id` is NULL, empty or not UTF-8.
+ *
+ * Requires: `group_id` is NULL or a C string.
+ */
+struct rk_consumer_group_metadata_t *rk_consumer_group_metadata_new(const char *group_id);
+
+/**
+ * Metadata of a member of a group: then the coordinator refuses offsets of one that the group has thrown out meanwhile.
+ * `group_instance_id` is NULL but for a static member. NULL if a string is not UTF-8, or one of the others is NULL.
+ *
+ * Requires: The strings are NULL or C strings.
+ */
+struct rk_consumer_group_metadata_t *rk_consumer_group_metadata_new_with_genid(const char *group_id,
+                                                                               int32_t generation_id,
+                                                                               const char *member_id,
+                                                                               const char *group_instance_id);
+
+/**
+ * Frees group metadata. NULL is fine.
+ *
+ * Requires: `metadata` is NULL or live; it is gone afterwards.
+ */
+void rk_consumer_group_metadata_destroy(struct rk_consumer_group_metadata_t *metadata);
+
+/**
+ * Makes the producer ready for transactions: gets its producer id and epoch from the transaction coordinator, which
+ * fences older producers of the same `transactional.id` and completes what they left open. To be called once, before the
+ * first message. Waits at most `timeout_ms` (-1: for ever); after RK_RESP_ERR__TIMED_OUT, which is retriable, the work
+ * goes on, and calling again waits for its end.
+ *
+ * Returns NULL on success, else an error to be freed with rk_error_destroy: RK_RESP_ERR__NOT_CONFIGURED without
+ * `transactional.id`; RK_RESP_ERR__STATE when called a second time; RK_RESP_ERR__CONFLICT while another call is under
+ * way; fatal ones (rk_error_is_fatal) such as RK_RESP_ERR_INVALID_TRANSACTION_TIMEOUT and
+ * RK_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED. Thread-safe, but one transactional call at a time.
+ *
+ * Requires: `rk` is NULL or a live producer.
+ */
+struct rk_error_t *rk_producer_init_transactions(struct rk_producer_t *rk,
+                                                 int timeout_ms);
+
+/**
+ * Begins a transaction: messages produced from here on belong to it, until commit or abort; outside of transactions
+ * produce answers with RK_RESP_ERR__STATE. Does not wait.
+ *
+ * Returns NULL, or an error to be freed: RK_RESP_ERR__STATE before rk_producer_init_transactions and within a transaction.
+ *
+ * Requires: `rk` is NULL or a live producer.
+ */
+struct rk_error_t *rk_producer_begin_transaction(struct rk_producer_t *rk);
+
+/**
+ * Adds a consumer's offsets to the transaction: they count for its group when the transaction commits. `offsets` holds
+ * those of the next messages to be consumed, one past the last processed; entries with a negative offset are left out.
+ * The consumer must not commit offsets itself (`enable.auto.commit=false`). Both stay the caller's.
+ *
+ * Waits at most `timeout_ms`, and no longer than the transaction may last; after RK_RESP_ERR__TIMED_OUT, which is
+ * retriable, the same call may be made again. Returns NULL, or an error to be freed; where rk_error_txn_requires_abort
+ * says so, for example for a member that its group has thrown out, the transaction must be aborted.
+ *
+ * Requires: Each is NULL or live.
+ */
+struct rk_error_t *rk_producer_send_offsets_to_transaction(struct rk_producer_t *rk,
+                                                           const struct rk_topic_partition_list_t *offsets,
+                                                           const struct rk_consumer_group_metadata_t *metadata,
+                                                           int timeout_ms);
+
+/**
+ * Commits the transaction: waits until every message of it is delivered (serving delivery reports as rk_producer_flush
+ * does; where they are taken as events, another thread must poll), then ends it.
+ *
+ * Waits at most `timeout_ms` (-1: for ever); after RK_RESP_ERR__TIMED_OUT, which is retriable, calling again goes on.
+ * Returns NULL, or an error to be freed: where rk_error_txn_requires_abort says so, for example because a message could
+ * not be delivered, the transaction must be aborted; RK_RESP_ERR__FENCED, fatal, when a newer producer with the same
+ * `transactional.id` has taken over, or the transaction took longer than `transaction.timeout.ms`.
+ *
+ * Requires: `rk` is NULL or a live producer.
+ */
+struct rk_error_t *rk_producer_commit_transaction(struct rk_producer_t *rk,
+                                                  int timeout_ms);
+
+/**
+ * Gives up the transaction: messages that wait get a report with RK_RESP_ERR__PURGE_QUEUE, those in flight are waited for,
+ * and consumers that read committed messages see none of them. Also the way out of an error for which
+ * rk_error_txn_requires_abort holds.
+ *
+ * Waits at most `timeout_ms` (-1: for ever), serving delivery reports as rk_producer_flush does; after
+ * RK_RESP_ERR__TIMED_OUT, which is retriable, calling again goes on. Returns NULL, or an error to be freed.
+ *
+ * Requires: `rk` is NULL or a live producer.
+ */
+struct rk_error_t *rk_producer_abort_transaction(struct rk_producer_t *rk,
+                                                 int timeout_ms);
 
 #ifdef __cplusplus
 }  // extern "C"

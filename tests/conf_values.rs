@@ -198,7 +198,6 @@ fn what_is_not_supported_says_so() {
     assert!(Conf::new().set("security.protocol", "PLAINTEXT").is_ok());
     assert!(refused("ssl.ca.location", "/etc/ca.pem").contains("TLS is not supported"));
     assert!(refused("sasl.mechanism", "PLAIN").contains("SASL is not supported"));
-    assert!(refused("transactional.id", "x").contains("not supported in this version yet"));
     assert!(refused("queuing.strategy", "lifo").contains("fifo"));
     assert!(refused("key.serializer", "org.apache.Foo").contains("no serializers"));
     assert!(refused("max.block.ms", "60000").contains("RK_MSG_F_BLOCK"));
@@ -207,6 +206,29 @@ fn what_is_not_supported_says_so() {
     assert!(refused("bootstrap.servers", "SSL://a:1").contains("only PLAINTEXT"));
     for wrong in ["a:0", "a:70000", "a:", ":1", "a:+1", "[::1", "[::1]9", "a b:1"] {
         assert!(refused("bootstrap.servers", wrong).contains(wrong), "{wrong}");
+    }
+}
+
+#[test]
+fn transactions_adjust_what_was_not_set_and_refuse_what_contradicts() {
+    let with = |pairs: &[(&str, &str)]| {
+        let mut c = Conf::new();
+        c.set("transactional.id", "x").unwrap();
+        pairs.iter().for_each(|(name, value)| c.set(name, *value).map(|_| ()).unwrap());
+        c.finalize().map(|()| c.settings())
+    };
+    let settings = with(&[("transaction.timeout.ms", "30000")]).unwrap();
+    assert!(settings.idempotence && settings.transactional_id.as_deref() == Some("x"));
+    assert_eq!((settings.socket_timeout_ms, settings.default_topic.message_timeout_ms), (29_900, 30_000));
+    assert_eq!(with(&[("message.timeout.ms", "5000")]).unwrap().default_topic.message_timeout_ms, 5000);
+    for (name, value) in [
+        ("enable.idempotence", "false"),
+        ("message.timeout.ms", "60001"),
+        ("socket.timeout.ms", "60101"),
+        ("acks", "1"),
+    ] {
+        let why = with(&[(name, value)]).expect_err(name);
+        assert!(why.contains(name), "{why}");
     }
 }
 

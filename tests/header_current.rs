@@ -5,7 +5,20 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// In the order in which the header shows them.
-const SOURCES: [&str; 9] = ["types", "version", "conf", "producer", "topic", "headers", "event", "metadata", "mock"];
+const SOURCES: &[&str] = &[
+    "types",
+    "version",
+    "conf",
+    "producer",
+    "topic",
+    "headers",
+    "event",
+    "metadata",
+    "mock",
+    "error",
+    "topic_partition",
+    "transactions",
+];
 
 /// What cbindgen cannot know: the version, and the error codes as an enum.
 fn preamble() -> String {

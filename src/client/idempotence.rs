@@ -25,6 +25,8 @@ const LAST_EPOCH: i16 = i16::MAX - 1;
 /// The client's producer id and epoch.
 pub struct ProducerIds {
     enabled: bool,
+    /// Epochs are raised by the transaction coordinator alone.
+    transactional: bool,
     /// A gap in a partition's series is fatal (`enable.gapless.guarantee`).
     pub gapless: bool,
     current: Mutex<Option<(i64, i16)>>,
@@ -32,8 +34,8 @@ pub struct ProducerIds {
 }
 
 impl ProducerIds {
-    pub fn new(enabled: bool, gapless: bool) -> ProducerIds {
-        ProducerIds { enabled, gapless, current: Mutex::new(None), known: AtomicBool::new(false) }
+    pub fn new(enabled: bool, gapless: bool, transactional: bool) -> ProducerIds {
+        ProducerIds { enabled, transactional, gapless, current: Mutex::new(None), known: AtomicBool::new(false) }
     }
 
     #[inline]
@@ -82,6 +84,17 @@ pub enum Next {
 
 /// Takes the next batch with its sequence. The caller has seen that there is one and that its backoff is over.
 pub fn next_batch(ids: &ProducerIds, inner: &mut Inner<Partition>) -> Next {
+    if ids.transactional {
+        match (inner.sequence.producer, ids.current()) {
+            // A new transaction's epoch. Nothing of the old one is left: its end waited for that.
+            (Some(old), Some(new)) if old != new && inner.in_flight == 0 => start_anew(inner),
+            // The transaction has failed, and its end brings a new epoch.
+            (Some(_), _) if inner.sequence.draining => return Next::Wait,
+            // A failure before anything was sent.
+            (None, _) => inner.sequence.draining = false,
+            _ => {}
+        }
+    }
     if inner.sequence.draining {
         if inner.in_flight > 0 {
             return Next::Wait;
@@ -90,13 +103,10 @@ pub fn next_batch(ids: &ProducerIds, inner: &mut Inner<Partition>) -> Next {
         if let Some(batch) = inner.ready.iter().position(in_doubt).and_then(|i| inner.ready.remove(i)) {
             return Next::Batch(batch);
         }
-        if let Some(old) = inner.sequence.producer.take() {
+        if let Some(old) = inner.sequence.producer {
             ids.bump(old);
         }
-        for batch in &mut inner.ready {
-            (batch.producer_id, batch.producer_epoch, batch.base_sequence) = (-1, -1, -1);
-        }
-        inner.sequence.draining = false;
+        start_anew(inner);
     }
     if !inner.sequence.confirmed && inner.in_flight > 0 {
         return Next::Wait;
@@ -123,6 +133,15 @@ pub fn next_batch(ids: &ProducerIds, inner: &mut Inner<Partition>) -> Next {
         inner.sequence.next = sequence_after(inner.sequence.next, batch.count);
     }
     Next::Batch(batch)
+}
+
+/// Whatever waits is sequenced anew, under the producer id and epoch of that time.
+fn start_anew(inner: &mut Inner<Partition>) {
+    inner.sequence.producer = None;
+    inner.sequence.draining = false;
+    for batch in &mut inner.ready {
+        (batch.producer_id, batch.producer_epoch, batch.base_sequence) = (-1, -1, -1);
+    }
 }
 
 /// What becomes of a batch whose sequence or epoch the broker refused.
@@ -160,7 +179,7 @@ impl Shared {
     /// A sequenced batch gets a final failure other than by the application's wish: there is a gap in its partition's
     /// series, which may have been forbidden.
     pub fn note_gap(&self, p: &Partition, err: RespErr) {
-        if self.ids.gapless && self.ids.enabled() {
+        if self.ids.gapless && self.ids.enabled() && !self.txn.enabled() {
             let text = format!(
                 "{} [{}]: a batch failed ({}), which leaves a gap in its partition, and enable.gapless.guarantee is set",
                 p.info.name,
@@ -188,7 +207,7 @@ impl IdRequest {
 
 impl MainThread {
     pub(super) fn producer_id_needed(&mut self) {
-        if !self.id_request.outstanding && !self.shared.ids.ready() {
+        if !self.id_request.outstanding && !self.shared.ids.ready() && !self.shared.txn.enabled() {
             self.id_request.at.get_or_insert_with(Instant::now);
         }
     }
@@ -243,7 +262,7 @@ mod tests {
 
     #[test]
     fn epochs_rise_once_per_refusal_and_end() {
-        let ids = ProducerIds::new(true, false);
+        let ids = ProducerIds::new(true, false, false);
         assert!(!ids.ready());
         ids.set(7, 0);
         ids.bump((7, 0));

@@ -8,6 +8,7 @@ use super::metadata_request::Asker;
 use super::shared::Shared;
 use super::stats;
 use super::topic::{Partition, Topic, KNOWN, NO_LEADER};
+use super::transaction::Coordinator;
 use crate::conf::DebugContexts;
 use crate::error::RespErr;
 use crate::protocol::messages::metadata::MetadataResponse;
@@ -46,6 +47,13 @@ pub enum MainOp {
     NeedProducerId,
     /// Broker: the answer to the request for one.
     ProducerId(Result<(i64, i16), RespErr>),
+    /// Any: the transaction's state has changed.
+    Transaction,
+    /// Broker: the answer to a query, with its version and without its header.
+    Answer {
+        tag: u64,
+        result: Result<(i16, Vec<u8>), RespErr>,
+    },
     /// Application: asks for the cluster's metadata.
     Query {
         all: bool,
@@ -62,6 +70,7 @@ pub struct MainThread {
     inbox: Receiver<MainOp>,
     pub(super) asker: Asker,
     pub(super) id_request: IdRequest,
+    pub(super) transaction: Coordinator,
     threads: Vec<JoinHandle<()>>,
     /// Partitions that have records and no leader, by address.
     orphans: HashMap<usize, Arc<Partition>>,
@@ -76,7 +85,8 @@ impl MainThread {
         let interval = shared.settings.statistics_interval_ms as u64;
         MainThread {
             asker: Asker::new(&shared),
-            id_request: IdRequest::new(shared.ids.enabled()),
+            id_request: IdRequest::new(shared.ids.enabled() && !shared.txn.enabled()),
+            transaction: Coordinator::default(),
             shared,
             inbox,
             threads: Vec::new(),
@@ -123,10 +133,8 @@ impl MainThread {
     }
 
     fn next_timer(&self) -> Option<Instant> {
-        [self.next_orphan_scan, self.next_statistics, self.next_trim, self.asker.next_timer(), self.id_request.at]
-            .into_iter()
-            .flatten()
-            .min()
+        let timers = [self.next_orphan_scan, self.next_statistics, self.next_trim, self.asker.next_timer()];
+        timers.into_iter().chain([self.id_request.at, self.transaction.next_timer()]).flatten().min()
     }
 
     fn serve(&mut self, op: MainOp) {
@@ -145,6 +153,8 @@ impl MainThread {
             MainOp::BrokerDown => self.broker_down(),
             MainOp::NeedProducerId => self.producer_id_needed(),
             MainOp::ProducerId(result) => self.producer_id_arrived(result),
+            MainOp::Transaction => {}
+            MainOp::Answer { tag, result } => self.transaction_answer(tag, result),
             MainOp::Query { all, topic, reply, until } => self.asker.query(all, topic, reply, until),
             MainOp::Stop => {}
         }
@@ -170,6 +180,7 @@ impl MainThread {
         }
         self.asker.ask(&self.shared, now);
         self.ask_for_producer_id(now);
+        self.drive_transaction(now);
     }
 
     /// A partition without a leader has records: they may expire, and its topic is to be asked for.

@@ -18,6 +18,7 @@ mod shared;
 mod spawn;
 mod stats;
 mod topic;
+mod transaction;
 
 pub use delivery::{Delivery, Report, Reports, Status, OFFSET_INVALID};
 pub use events::Event;
@@ -27,3 +28,4 @@ pub use produce::{Message, PartitionerArgs, PartitionerFn, PARTITION_UA};
 pub use producer::{Producer, PURGE_INFLIGHT, PURGE_NON_BLOCKING, PURGE_QUEUE};
 pub use shared::{Hooks, LogFn};
 pub use topic::Topic;
+pub use transaction::{GroupMetadata, OffsetToCommit, TopicOffsets};

@@ -78,6 +78,10 @@ impl Producer {
         }
     }
 
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// The client's name: `client.id#producer-N`.
     pub fn name(&self) -> &CStr {
         &self.shared.name
@@ -211,6 +215,7 @@ impl Producer {
         let Some(main) = self.main.lock().take() else { return };
         self.shared.closing.store(true, Release);
         let _ = self.shared.refuse.compare_exchange(0, RespErr::ERR__STATE.0, AcqRel, Relaxed);
+        self.shared.wake_transaction_callers();
         let _ = self.shared.main.send(MainOp::Stop);
         let _ = main.join();
         // What a thread accepted while the client closed.

@@ -10,6 +10,7 @@ use super::produce::PartitionerFn;
 use super::registry::Registry;
 use super::stats::ClientCounters;
 use super::topic::{Partition, Topic, TopicInfo, TopicState, NO_LEADER};
+use super::transaction::Transactions;
 use crate::accumulator::batch::{Batch, Home};
 use crate::accumulator::budget::Budget;
 use crate::accumulator::partition::BatchLimits;
@@ -40,6 +41,8 @@ pub struct Hooks {
     pub want_errors: bool,
     pub want_stats: bool,
     pub want_throttle: bool,
+    /// Delivery reports are taken by the application as events, not served by callbacks.
+    pub reports_are_polled: bool,
 }
 
 pub struct Shared {
@@ -65,6 +68,7 @@ pub struct Shared {
     pub brokers: RwLock<HashMap<i32, Arc<BrokerHandle>>>,
     pub main: Sender<MainOp>,
     pub ids: ProducerIds,
+    pub txn: Transactions,
     pub fatal: Mutex<Option<(RespErr, String)>>,
     pub counters: ClientCounters,
     pub started: Instant,
@@ -85,7 +89,11 @@ impl Shared {
             bytes: settings.batch_size.min(settings.message_max_bytes),
             messages: settings.batch_num_messages as u32,
         };
-        let ids = ProducerIds::new(settings.idempotence, settings.gapless_guarantee);
+        let ids =
+            ProducerIds::new(settings.idempotence, settings.gapless_guarantee, settings.transactional_id.is_some());
+        let txn = Transactions::new(settings.transactional_id.clone());
+        // Until a transaction begins.
+        let refuse = if txn.enabled() { RespErr::ERR__STATE.0 } else { 0 };
         let slow_partitioner = hooks.partitioner.is_some()
             || topic_settings.partitioner == PartitionerKind::RoundRobin
             || settings.sticky_linger_ms == 0;
@@ -98,7 +106,7 @@ impl Shared {
             hooks,
             home: Arc::new(Home { pool: Pool::default(), budget }),
             limits,
-            refuse: AtomicI32::new(0),
+            refuse: AtomicI32::new(refuse),
             flushing: AtomicU32::new(0),
             closing: AtomicBool::new(false),
             events: EventQueue::default(),
@@ -107,6 +115,7 @@ impl Shared {
             brokers: RwLock::new(HashMap::new()),
             main,
             ids,
+            txn,
             fatal: Mutex::new(None),
             counters: ClientCounters::default(),
             started: Instant::now(),
@@ -171,6 +180,10 @@ impl Shared {
             self.counters.tx_messages.fetch_add(batch.count as u64, Relaxed);
             self.counters.tx_message_bytes.fetch_add(batch.bytes as u64, Relaxed);
         }
+        if self.txn.enabled() && (verdict.err != RespErr::NO_ERROR || !own.is_empty()) {
+            let sequenced = batch.base_sequence >= 0;
+            self.transaction_messages_failed(&batch.owner, batch.count, verdict.err, sequenced);
+        }
         let delivery = Delivery::new(batch, verdict, own);
         let wanted = self.hooks.want_delivery
             && !(self.settings.delivery_report_only_error && verdict.err == RespErr::NO_ERROR && delivery.clean());
@@ -205,6 +218,8 @@ impl Shared {
         if fatal.is_none() {
             *fatal = Some((code, text.clone()));
             self.refuse.store(RespErr::ERR__FATAL.0, Release);
+            drop(fatal);
+            self.transactions_are_over(code, &text);
             self.events.push(Event::Error { code, text, fatal: true });
         }
     }
@@ -215,6 +230,13 @@ impl Shared {
             for p in t.state.all_partitions() {
                 super::expiry::fail(self, super::expiry::take_all(p), err);
             }
+        }
+    }
+
+    /// Every partition that has records is looked at.
+    pub fn look_at_all(&self) {
+        for t in self.topics.iter() {
+            t.state.all_partitions().filter(|p| !p.queue.lock().is_empty()).for_each(|p| self.send_look(p));
         }
     }
 

@@ -51,6 +51,10 @@ pub struct Partition {
     pub scheduled: AtomicU64,
     /// The round of collecting in which it was last taken; see `broker::schedule`.
     pub round: AtomicU64,
+    /// Number of the transaction that it was last added to, and of that for which it was last asked to be added; see
+    /// `transaction`.
+    pub in_transaction: AtomicU32,
+    pub asked_for_transaction: AtomicU32,
     /// Closed batches that wait, for the adaptive partitioner.
     pub backlog: AtomicU32,
     pub counters: PartitionCounters,
@@ -69,6 +73,8 @@ impl Partition {
             look: AtomicBool::new(false),
             scheduled: AtomicU64::new(0),
             round: AtomicU64::new(u64::MAX),
+            in_transaction: AtomicU32::new(0),
+            asked_for_transaction: AtomicU32::new(0),
             backlog: AtomicU32::new(0),
             counters: PartitionCounters::default(),
         })

@@ -20,7 +20,8 @@ impl Conf {
 
     /// Gives a property a value that follows from others, without its counting as set by the application.
     fn adjust(&mut self, name: &str, value: Value) {
-        if let Some((at, _)) = TABLE.resolve(Scope::Global, name) {
+        let global = TABLE.resolve(Scope::Global, name);
+        if let Some((at, _)) = global.or_else(|| TABLE.resolve(Scope::Topic, name)) {
             self.values[at] = value;
         }
     }
@@ -62,9 +63,42 @@ impl Conf {
             let azure = self.global().text("bootstrap.servers").to_ascii_lowercase().contains("azure");
             self.adjust("connections.max.idle.ms", Value::Int(if azure { AZURE_IDLE_MS } else { 0 }));
         }
+        self.finalize_transactions()?;
         self.finalize_idempotence()?;
         if !self.is_modified("allow.auto.create.topics") {
             self.adjust("allow.auto.create.topics", Value::Bool(true));
+        }
+        Ok(())
+    }
+
+    /// What `transactional.id` demands of other properties.
+    fn finalize_transactions(&mut self) -> Result<(), String> {
+        if self.global().text("transactional.id").is_empty() {
+            return Ok(());
+        }
+        if !self.global().on("enable.idempotence") {
+            if self.is_modified("enable.idempotence") {
+                return Err("`transactional.id` requires `enable.idempotence=true`".to_owned());
+            }
+            self.adjust("enable.idempotence", Value::Bool(true));
+        }
+        let timeout = self.global().int("transaction.timeout.ms");
+        let socket = self.global().int("socket.timeout.ms");
+        if !self.is_modified("socket.timeout.ms") {
+            // So that a request can be lost and sent again before the transaction is over.
+            self.adjust("socket.timeout.ms", Value::Int((timeout - 100).clamp(900, 300_000)));
+        } else if timeout + 100 < socket {
+            return Err(format!(
+                "`socket.timeout.ms` ({socket}) must be at most `transaction.timeout.ms` ({timeout}) + 100"
+            ));
+        }
+        let message = self.topic().int("message.timeout.ms");
+        if !self.is_modified("message.timeout.ms") {
+            self.adjust("message.timeout.ms", Value::Int(timeout));
+        } else if message > timeout {
+            return Err(format!(
+                "`message.timeout.ms` ({message}) must be at most `transaction.timeout.ms` ({timeout})"
+            ));
         }
         Ok(())
     }
@@ -201,6 +235,8 @@ impl Conf {
             linger_us: (global.float("linger.ms") * 1000.0) as i64,
             batch_num_messages: global.size("batch.num.messages"),
             batch_size: global.size("batch.size").min(message_max_bytes),
+            transactional_id: Some(global.text("transactional.id")).filter(|id| !id.is_empty()).map(str::to_owned),
+            transaction_timeout_ms: global.int("transaction.timeout.ms"),
             idempotence: global.on("enable.idempotence"),
             gapless_guarantee: global.on("enable.gapless.guarantee"),
             retries: global.count("retries"),

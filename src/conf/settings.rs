@@ -197,6 +197,9 @@ pub struct Settings {
     pub batch_num_messages: usize,
     /// Bytes; never more than `message_max_bytes`.
     pub batch_size: usize,
+    /// `transactional.id`
+    pub transactional_id: Option<String>,
+    pub transaction_timeout_ms: i64,
     /// `enable.idempotence`
     pub idempotence: bool,
     /// `enable.gapless.guarantee`

@@ -9,6 +9,7 @@
 
 mod conf;
 mod dispatch;
+mod error;
 mod event;
 mod guard;
 mod handle;
@@ -17,15 +18,20 @@ mod metadata;
 mod mock;
 mod producer;
 mod topic;
+mod topic_partition;
+mod transactions;
 mod types;
 mod version;
 
 pub use conf::*;
+pub use error::*;
 pub use event::*;
 pub use headers::*;
 pub use metadata::*;
 pub use mock::*;
 pub use producer::*;
 pub use topic::*;
+pub use topic_partition::*;
+pub use transactions::*;
 pub use types::*;
 pub use version::*;

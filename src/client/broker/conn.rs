@@ -15,6 +15,9 @@ pub enum Purpose {
         tag: u64,
     },
     ProducerId,
+    Query {
+        tag: u64,
+    },
     /// The batches in the order of the request; one that has its verdict already is `None`.
     Produce {
         batches: Vec<Option<Batch<Partition>>>,

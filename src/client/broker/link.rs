@@ -191,6 +191,7 @@ impl BrokerThread {
         match request.purpose {
             Purpose::ApiVersions => {}
             Purpose::Metadata { tag } => self.metadata_failed(tag, code),
+            Purpose::Query { tag } => self.query_answered(tag, Err(code)),
             Purpose::ProducerId => self.producer_id_answered(Err(code)),
             Purpose::Produce { batches, .. } => {
                 self.me.counters.tx_retries.fetch_add(1, Relaxed);
@@ -209,7 +210,11 @@ impl BrokerThread {
     }
 
     pub(super) fn connection_wanted(&self) -> bool {
-        !self.stopping && (!self.metadata_queue.is_empty() || self.producer_id_wanted || self.has_work())
+        !self.stopping
+            && (!self.metadata_queue.is_empty()
+                || !self.queries.is_empty()
+                || self.producer_id_wanted
+                || self.has_work())
     }
 
     pub(super) fn api_deadline(&self, api: ApiKey) -> Instant {

@@ -9,10 +9,13 @@ mod thread;
 
 use super::stats::BrokerCounters;
 use super::topic::Partition;
+use crate::protocol::api::ApiKey;
+use crate::protocol::Writer;
 use crate::sys::poll::Wake;
 use crossbeam_channel::{unbounded, Receiver, Sender};
 use parking_lot::Mutex;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering::*};
 use std::sync::Arc;
 
@@ -26,6 +29,8 @@ pub enum BrokerOp {
     Metadata { request: MetadataQuery, tag: u64 },
     /// Main → broker: get a producer id; the answer goes to the main thread.
     ProducerId,
+    /// Main → broker: send this request; the answer goes to the main thread under `tag`.
+    Query { query: Query, tag: u64 },
     /// Application → broker: give everything in flight the verdict "purged"; answer when done.
     Purge(Sender<()>),
     /// Main → broker: the broker is to be found at another address from now on.
@@ -44,6 +49,21 @@ pub struct MetadataQuery {
     /// `None`: all topics.
     pub topics: Option<Vec<String>>,
     pub allow_auto_create: bool,
+}
+
+/// A request whose answer is for the main thread to read.
+pub struct Query {
+    pub api: ApiKey,
+    /// Versions that will do.
+    pub versions: RangeInclusive<i16>,
+    /// Writes the body in that version.
+    pub body: Box<dyn FnOnce(&mut Writer, i16) + Send>,
+}
+
+impl Query {
+    pub fn new(api: ApiKey, least: i16, most: i16, body: impl FnOnce(&mut Writer, i16) + Send + 'static) -> Query {
+        Query { api, versions: least..=most, body: Box::new(body) }
+    }
 }
 
 /// State of a broker's connection, as statistics name it.

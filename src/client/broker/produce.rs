@@ -3,6 +3,7 @@
 use super::conn::{records_len, InFlight, Purpose};
 use super::link::Link;
 use super::thread::BrokerThread;
+use super::Query;
 use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict};
 use crate::client::idempotence::{self, Next};
@@ -15,7 +16,7 @@ use crate::protocol::messages::api_versions::ApiVersionsRequest;
 use crate::protocol::messages::init_producer_id::InitProducerIdRequest;
 use crate::protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use crate::protocol::messages::produce::request;
-use crate::protocol::records::batch::{BatchHeader, HEADER_LEN};
+use crate::protocol::records::batch::{BatchHeader, ATTR_TRANSACTIONAL, HEADER_LEN};
 use crate::protocol::records::codec;
 use crate::protocol::{negotiate, Writer};
 use crate::sys::clock;
@@ -29,6 +30,9 @@ const REQUEST_BYTES: usize = 1 << 20;
 /// First Produce version that may carry zstd (KIP-110), and the last that names topics, not their ids (KIP-516).
 const ZSTD_VERSION: i16 = 7;
 const LAST_BY_NAME: i16 = 12;
+
+/// Last Produce version that leaves it to AddPartitionsToTxn to add partitions to a transaction (KIP-890).
+const LAST_WITHOUT_TRANSACTIONS_V2: i16 = 11;
 
 impl BrokerThread {
     /// A Produce request could be written now.
@@ -51,6 +55,9 @@ impl BrokerThread {
         }
         if std::mem::take(&mut self.producer_id_wanted) {
             self.send_init_producer_id();
+        }
+        while let Some((query, tag)) = self.queries.pop_front() {
+            self.send_query(query, tag);
         }
         while let Some((query, tag)) = self.metadata_queue.pop_front() {
             self.send_metadata(query, tag);
@@ -94,6 +101,9 @@ impl BrokerThread {
                 self.sched.add_backoff(&p, at);
                 continue;
             }
+            if self.shared.txn.enabled() && !self.shared.txn.admits(&self.shared, &p) {
+                continue;
+            }
             if !batches.is_empty() && bytes + front.bytes > REQUEST_BYTES {
                 drop(inner);
                 more.push(p);
@@ -135,7 +145,11 @@ impl BrokerThread {
     fn send_produce(&mut self, batches: Vec<Batch<Partition>>) {
         let Link::Up(conn) = &self.link else { return self.return_unsent(batches) };
         let range = conn.version_range(ApiKey::Produce);
-        let Some(version) = range.and_then(|(min, max)| negotiate(ApiKey::Produce, min, max)) else {
+        let shared = self.shared.clone();
+        let txn = &shared.txn;
+        let most = if !txn.enabled() || txn.is_v2() { i16::MAX } else { LAST_WITHOUT_TRANSACTIONS_V2 };
+        let version = range.and_then(|(min, max)| negotiate(ApiKey::Produce, min, max.min(most)));
+        let Some(version) = version.filter(|v| !txn.is_v2() || *v > LAST_WITHOUT_TRANSACTIONS_V2) else {
             let text = format!(
                 "{}: the broker has no version of Produce that this client speaks (it needs record batches v2: Kafka 0.11 or newer)",
                 self.me.name()
@@ -174,7 +188,7 @@ impl BrokerThread {
         let mut w = Writer::from_vec(Vec::with_capacity(64 + ready.len() * (HEADER_LEN + 16)));
         let start = begin_request(&mut w, ApiKey::Produce, version, id, Some(&self.shared.settings.client_id));
         let same = |a: &Batch<Partition>, b: &Batch<Partition>| Arc::ptr_eq(&a.owner.info, &b.owner.info);
-        request::begin(&mut w, version, None, acks, timeout_ms as i32, ready.chunk_by(same).count());
+        request::begin(&mut w, version, txn.id.as_deref(), acks, timeout_ms as i32, ready.chunk_by(same).count());
         let mut cuts = Vec::with_capacity(ready.len());
         let mut extra = 0;
         for topic in ready.chunk_by(same) {
@@ -183,7 +197,7 @@ impl BrokerThread {
             for batch in topic {
                 let len = records_len(batch);
                 request::partition(&mut w, version, batch.owner.index, HEADER_LEN + len);
-                w.raw(&batch_header(batch));
+                w.raw(&batch_header(batch, txn.enabled()));
                 cuts.push(w.len());
                 extra += len;
                 request::end_partition(&mut w, version);
@@ -311,6 +325,21 @@ impl BrokerThread {
         self.send_simple(ApiKey::Metadata, version, Purpose::Metadata { tag }, |w| body.encode(w, version));
     }
 
+    fn send_query(&mut self, query: Query, tag: u64) {
+        let Link::Up(conn) = &self.link else {
+            return self.query_answered(tag, Err(RespErr::ERR__TRANSPORT));
+        };
+        let range = conn.version_range(query.api);
+        let version = range
+            .and_then(|(min, max)| negotiate(query.api, min, max.min(*query.versions.end())))
+            .filter(|v| query.versions.contains(v));
+        let Some(version) = version else {
+            return self.query_answered(tag, Err(RespErr::ERR__UNSUPPORTED_FEATURE));
+        };
+        self.count_sent(query.api, &[]);
+        self.send_simple(query.api, version, Purpose::Query { tag }, |w| (query.body)(w, version));
+    }
+
     fn send_simple(&mut self, api: ApiKey, version: i16, purpose: Purpose, body: impl FnOnce(&mut Writer)) {
         let deadline = self.api_deadline(api);
         let Link::Up(conn) = &mut self.link else { return };
@@ -327,8 +356,9 @@ impl BrokerThread {
 }
 
 /// The header of a batch, with its checksum over the records' bytes as they are sent.
-fn batch_header(b: &Batch<Partition>) -> [u8; HEADER_LEN] {
-    let attributes = b.compressed.as_ref().map_or(0, |(codec, _)| *codec as i16);
+fn batch_header(b: &Batch<Partition>, transactional: bool) -> [u8; HEADER_LEN] {
+    let codec = b.compressed.as_ref().map_or(0, |(codec, _)| *codec as i16);
+    let attributes = if transactional { codec | ATTR_TRANSACTIONAL } else { codec };
     let header = BatchHeader {
         base_offset: 0,
         batch_length: (HEADER_LEN - 12 + records_len(b)) as i32,

@@ -7,6 +7,7 @@ use crate::accumulator::batch::Batch;
 use crate::accumulator::partition::split;
 use crate::client::delivery::{Status, Verdict, OFFSET_INVALID};
 use crate::client::events::Event;
+use crate::client::expiry;
 use crate::client::idempotence::{self, Refused};
 use crate::client::main_thread::MainOp;
 use crate::client::topic::Partition;
@@ -36,6 +37,9 @@ fn is_refusal_by_sequence(err: RespErr) -> bool {
             | RespErr::ERR_INVALID_PRODUCER_EPOCH
     )
 }
+
+/// Finalized feature that says by which rules transactions go (KIP-890).
+const TRANSACTION_FEATURE: &str = "transaction.version";
 
 /// Reads in one round, so that a fast broker cannot keep the thread from its other duties.
 const READS: usize = 16;
@@ -155,6 +159,14 @@ impl BrokerThread {
                     }
                 }
             }
+            Purpose::Query { tag } => {
+                if let Err(text) = header {
+                    self.query_answered(tag, Err(RespErr::ERR__BAD_MSG));
+                    return Err(text);
+                }
+                self.query_answered(tag, Ok((version, r.rest().to_vec())));
+                Ok(After::Nothing)
+            }
             Purpose::ProducerId => {
                 let decoded = header.and_then(|()| InitProducerIdResponse::decode(&mut r, version).map_err(bad));
                 match decoded {
@@ -202,6 +214,9 @@ impl BrokerThread {
         match RespErr::from_wire(body.error_code) {
             RespErr::NO_ERROR => {
                 *versions = body.api_keys.iter().map(|k| (k.api_key, k.min_version, k.max_version)).collect();
+                let level = body.finalized_features.iter().find(|f| f.name == TRANSACTION_FEATURE);
+                let level = level.map_or(0, |f| f.max_version_level);
+                self.shared.txn.feature_known(body.finalized_features_epoch, level);
             }
             RespErr::ERR_UNSUPPORTED_VERSION if asked > 0 => {
                 // The answer may name the versions that the broker takes for this very request (KIP-511).
@@ -216,6 +231,10 @@ impl BrokerThread {
         self.shared
             .debug(DebugContexts::FEATURE, "APIVERSION", || format!("{}: {} APIs", self.me.name(), versions.len()));
         Ok(After::Ready)
+    }
+
+    pub(super) fn query_answered(&self, tag: u64, result: Result<(i16, Vec<u8>), RespErr>) {
+        let _ = self.shared.main.send(MainOp::Answer { tag, result });
     }
 
     pub(super) fn producer_id_answered(&self, result: Result<(i64, i16), RespErr>) {
@@ -254,7 +273,8 @@ impl BrokerThread {
     fn judge(&mut self, mut batch: Batch<Partition>, answer: &PartitionResponse<'_>, body: &ProduceResponse<'_>) {
         let err = RespErr::from_wire(answer.error_code);
         let action = produce_action(err);
-        if self.shared.ids.enabled() && batch.base_sequence >= 0 && is_refusal_by_sequence(err) {
+        let fenced = self.shared.txn.enabled() && err == RespErr::ERR_INVALID_PRODUCER_EPOCH;
+        if batch.base_sequence >= 0 && is_refusal_by_sequence(err) && !fenced {
             return self.sequence_refused(batch, err);
         }
         if action.success {
@@ -299,7 +319,17 @@ impl BrokerThread {
         if action.split && self.may_split(&batch) {
             return self.split(batch);
         }
-        if action.fatal && self.shared.ids.enabled() {
+        let fenced = matches!(err, RespErr::ERR_INVALID_PRODUCER_EPOCH | RespErr::ERR_PRODUCER_FENCED);
+        if fenced && self.shared.txn.enabled() {
+            let text = format!(
+                "{}: {} [{}]: {}: transactional producer fenced by newer producer instance",
+                self.me.name(),
+                batch.owner.info.name,
+                batch.owner.index,
+                err.description()
+            );
+            self.shared.set_fatal(RespErr::ERR__FENCED, text);
+        } else if action.fatal && self.shared.ids.enabled() {
             let text =
                 format!("{}: {} [{}]: {}", self.me.name(), batch.owner.info.name, batch.owner.index, err.description());
             self.shared.set_fatal(err, text);
@@ -337,17 +367,21 @@ impl BrokerThread {
             parts.into_iter().for_each(|part| inner.put_back(part));
             p.backlog.store(inner.ready.len() as u32, Relaxed);
         }
+        if self.shared.txn.aborting() {
+            // The purge that began the abort may have been before.
+            expiry::fail(&self.shared, expiry::take_all(&p), RespErr::ERR__PURGE_QUEUE);
+        }
         self.look(p);
     }
 
     /// The broker's idea of the partition's series is another than ours.
     fn sequence_refused(&mut self, mut batch: Batch<Partition>, err: RespErr) {
         let p = batch.owner.clone();
-        let verdict = {
+        let (verdict, over) = {
             let mut inner = p.queue.lock();
             let number = batch.number;
             inner.sequence.came_back(number);
-            idempotence::refused(&mut inner, &mut batch, err)
+            (idempotence::refused(&mut inner, &mut batch, err), inner.sequence.draining)
         };
         self.shared.debug(DebugContexts::EOS, "SEQUENCE", || {
             format!(
@@ -359,6 +393,16 @@ impl BrokerThread {
                 err.description()
             )
         });
+        if over && self.shared.txn.enabled() {
+            let text = format!(
+                "ProduceRequest for {} [{}] with {} message(s) failed: {}: current transaction must be aborted",
+                p.info.name,
+                p.index,
+                batch.count,
+                err.description()
+            );
+            self.shared.transaction_failed(err, text, true);
+        }
         match verdict {
             Refused::Again => self.retry_or_fail(batch, RespErr::ERR__RETRY),
             Refused::Lost => self.settle(batch, Verdict::failed(err, Status::PossiblyPersisted)),
@@ -388,6 +432,11 @@ impl BrokerThread {
         let p = batch.owner.clone();
         {
             let mut inner = p.queue.lock();
+            // Under the lock: the purge that begins an abort takes it after the state has changed.
+            if self.shared.txn.aborting() {
+                drop(inner);
+                return self.settle(batch, Verdict::failed(RespErr::ERR__PURGE_QUEUE, status));
+            }
             inner.in_flight = inner.in_flight.saturating_sub(1);
             let number = batch.number;
             inner.sequence.came_back(number);
@@ -476,6 +525,9 @@ impl BrokerThread {
     pub(super) fn fail_waiting_metadata(&mut self, code: RespErr) {
         if std::mem::take(&mut self.producer_id_wanted) {
             self.producer_id_answered(Err(code));
+        }
+        for (_, tag) in std::mem::take(&mut self.queries) {
+            self.query_answered(tag, Err(code));
         }
         for (_, tag) in std::mem::take(&mut self.metadata_queue) {
             self.metadata_failed(tag, code);

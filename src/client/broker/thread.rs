@@ -3,7 +3,7 @@
 use super::conn::Purpose;
 use super::link::Link;
 use super::schedule::Schedule;
-use super::{BrokerHandle, BrokerOp, LinkState, MetadataQuery};
+use super::{BrokerHandle, BrokerOp, LinkState, MetadataQuery, Query};
 use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict};
 use crate::client::shared::Shared;
@@ -29,10 +29,12 @@ pub struct BrokerThread {
     pub(super) sched: Schedule,
     pub(super) compress: CompressCtx,
     pub(super) compressed: Vec<u8>,
-    /// Metadata requests that wait for the connection.
     /// A producer id is to be asked for as soon as the link is up.
     pub(super) producer_id_wanted: bool,
+    /// Metadata requests that wait for the connection.
     pub(super) metadata_queue: VecDeque<(MetadataQuery, u64)>,
+    /// Other requests that wait for the connection.
+    pub(super) queries: VecDeque<(Query, u64)>,
     /// Produce requests in flight on the connection.
     pub(super) produce_in_flight: usize,
     /// The broker asked to be left alone until then (KIP-219).
@@ -67,6 +69,7 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             compressed: Vec::new(),
             producer_id_wanted: false,
             metadata_queue: VecDeque::new(),
+            queries: VecDeque::new(),
             produce_in_flight: 0,
             throttled_until: None,
             backoff_ms: 0,
@@ -110,6 +113,7 @@ impl BrokerThread {
             match op {
                 BrokerOp::Look(p) => self.look(p),
                 BrokerOp::Metadata { request, tag } => self.metadata_queue.push_back((request, tag)),
+                BrokerOp::Query { query, tag } => self.queries.push_back((query, tag)),
                 BrokerOp::ProducerId => self.producer_id_wanted = true,
                 BrokerOp::Purge(done) => {
                     self.purge_in_flight();
@@ -444,6 +448,7 @@ impl BrokerThread {
             match op {
                 BrokerOp::Look(p) => self.shared.send_look(&p),
                 BrokerOp::Metadata { tag, .. } => self.metadata_failed(tag, RespErr::ERR__DESTROY_BROKER),
+                BrokerOp::Query { tag, .. } => self.query_answered(tag, Err(RespErr::ERR__DESTROY_BROKER)),
                 BrokerOp::Purge(done) => {
                     let _ = done.send(());
                 }

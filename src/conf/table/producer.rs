@@ -6,12 +6,10 @@ pub(super) static ROWS: &[Property] = &[
     text("transactional.id")
         .producer()
         .high()
-        .refused("transactions are not supported in this version yet")
         .about("Identity of a transactional producer; with it, an older instance of the same id is fenced."),
     int("transaction.timeout.ms", 1000, 2_147_483_647, 60_000)
         .producer()
         .medium()
-        .no_effect("transactions are not supported in this version yet")
         .about("How long the coordinator lets a transaction stay open before it aborts it."),
     boolean("enable.idempotence", false).producer().high().about(
         "Let brokers recognise repeated batches, so that each message is in the log once and in order. Sets, where \
