@@ -101,6 +101,52 @@ pub fn stamp_append_time(b: &mut [u8], now_ms: i64) {
     let attributes = i16::from_be_bytes(be(b, 21)) | LOG_APPEND_TIME;
     b[21..23].copy_from_slice(&attributes.to_be_bytes());
     b[35..43].copy_from_slice(&now_ms.to_be_bytes());
+    seal(b);
+}
+
+/// The end of a transaction in one partition, as a control batch tells it (`EndTransactionMarker`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marker {
+    pub producer_id: i64,
+    pub epoch: i16,
+    /// COMMIT, or ABORT.
+    pub commit: bool,
+    /// Rises when the transaction coordinator moves.
+    pub coordinator_epoch: i32,
+}
+
+/// The control batch of a marker: one record, its key version 0 and type (0 abort, 1 commit), its value version 0 and the
+/// coordinator's epoch.
+pub fn marker(m: &Marker, now_ms: i64) -> Vec<u8> {
+    let mut record = vec![0, 0, 0]; // attributes, timestampDelta, offsetDelta
+    record.push(4 << 1);
+    record.extend_from_slice(&[0, 0, 0, m.commit as u8]);
+    record.push(6 << 1);
+    record.extend_from_slice(&[0, 0]);
+    record.extend_from_slice(&m.coordinator_epoch.to_be_bytes());
+    record.push(0); // no headers
+    let mut b = Vec::with_capacity(HEADER_LEN + 1 + record.len());
+    b.extend_from_slice(&0i64.to_be_bytes());
+    b.extend_from_slice(&((HEADER_LEN - LENGTH_OVERHEAD + 1 + record.len()) as i32).to_be_bytes());
+    b.extend_from_slice(&0i32.to_be_bytes());
+    b.push(2);
+    b.extend_from_slice(&[0; 4]);
+    b.extend_from_slice(&(TRANSACTIONAL | CONTROL).to_be_bytes());
+    b.extend_from_slice(&0i32.to_be_bytes());
+    b.extend_from_slice(&now_ms.to_be_bytes());
+    b.extend_from_slice(&now_ms.to_be_bytes());
+    b.extend_from_slice(&m.producer_id.to_be_bytes());
+    b.extend_from_slice(&m.epoch.to_be_bytes());
+    b.extend_from_slice(&(-1i32).to_be_bytes());
+    b.extend_from_slice(&1i32.to_be_bytes());
+    b.push((record.len() << 1) as u8);
+    b.extend_from_slice(&record);
+    seal(&mut b);
+    b
+}
+
+/// Writes the checksum of a whole batch.
+fn seal(b: &mut [u8]) {
     let crc = crc32c::crc32c(&b[21..]);
     b[17..21].copy_from_slice(&crc.to_be_bytes());
 }
@@ -173,6 +219,9 @@ pub fn check(b: &[u8], strictness: Strictness, max_bytes: usize) -> Result<Heade
             RespErr::ERR_INVALID_RECORD,
             format!("producer {} with epoch {}, sequence {}", h.producer_id, h.producer_epoch, h.base_sequence),
         );
+    }
+    if h.transactional() && h.producer_id < 0 {
+        return refuse(RespErr::ERR_INVALID_RECORD, "a transactional batch without a producer id".to_string());
     }
     if strictness == Strictness::Records {
         let records = super::codec::records(&h, b).map_err(|why| Refusal { code: RespErr::ERR_INVALID_MSG, why })?;
@@ -343,9 +392,12 @@ pub mod tests {
         b
     }
 
-    fn seal(b: &mut [u8]) {
-        let crc = crc32c::crc32c(&b[21..]);
-        b[17..21].copy_from_slice(&crc.to_be_bytes());
+    /// The same as records of a transaction.
+    pub fn build_txn(timestamps: &[i64], producer: (i64, i16, i32)) -> Vec<u8> {
+        let mut b = build(timestamps, producer);
+        b[21..23].copy_from_slice(&TRANSACTIONAL.to_be_bytes());
+        seal(&mut b);
+        b
     }
 
     fn code(b: &[u8]) -> i32 {

@@ -1,6 +1,8 @@
 //! The cluster's handle: starting it, the methods by which a test or a program steers it, and a look into its logs.
 
-use super::batch::{self, Record};
+pub mod txns;
+
+use super::batch::{self, Header, Record};
 use super::faults::{Fault, Faults, HostileMode};
 use super::profiles;
 use super::server;
@@ -154,14 +156,18 @@ impl MockCluster {
     // Brokers
 
     /// Closes the listener and every connection. Leaders stay as they are (see [`MockCluster::fail_over`]), and so does
-    /// Metadata, as in the first seconds after a crash.
+    /// Metadata, as in the first seconds after a crash. Coordinators move to other brokers at once.
     pub fn broker_down(&self, broker: i32) -> Result<(), RespErr> {
-        self.change(broker, |c| c.down = true)
+        self.change(broker, |c| c.down = true)?;
+        self.shared.note_all_txn_dues();
+        Ok(())
     }
 
     /// Listens again, on the same port.
     pub fn broker_up(&self, broker: i32) -> Result<(), RespErr> {
-        self.change(broker, |c| c.down = false)
+        self.change(broker, |c| c.down = false)?;
+        self.shared.note_all_txn_dues();
+        Ok(())
     }
 
     /// Closes every connection of the broker, and goes on listening.
@@ -219,10 +225,14 @@ impl MockCluster {
         }
     }
 
-    /// Imitates a release, see [`profiles::names`]; "newest" is everything. False if it is not known.
+    /// Imitates a release, see [`profiles::names`]; "newest" is everything. Sets `transaction.version` too. False if it is
+    /// not known.
     pub fn set_profile(&self, release: &str) -> bool {
         let versions = if release == "newest" { Some(profiles::newest()) } else { profiles::profile(release) };
-        versions.map(|v| *self.shared.versions.write() = v).is_some()
+        let Some(versions) = versions else { return false };
+        *self.shared.versions.write() = versions;
+        self.set_transaction_version(profiles::transaction_version(release));
+        true
     }
 
     // Faults
@@ -335,7 +345,7 @@ impl MockCluster {
         self.shared.topics.read().get(topic).map(|t| t.id)
     }
 
-    /// The offset that the partition's next record gets.
+    /// The offset that the partition's next record gets. Markers of transactions count.
     pub fn high_watermark(&self, topic: &str, partition: i32) -> Result<i64, RespErr> {
         Ok(self.partition(topic, partition)?.state.lock().log.end_offset())
     }
@@ -355,21 +365,12 @@ impl MockCluster {
         Ok(self.partition(topic, partition)?.state.lock().log.duplicates())
     }
 
-    /// Every record kept in the partition, decoded.
+    /// Every record kept in the partition, decoded: those of undecided and aborted transactions too, but not the markers
+    /// (see [`MockCluster::markers`], [`MockCluster::committed_records`]).
     pub fn log_records(&self, topic: &str, partition: i32) -> Result<Vec<MockRecord>, RespErr> {
         let p = self.partition(topic, partition)?;
         let batches: Vec<Vec<u8>> = p.state.lock().log.batches().map(<[u8]>::to_vec).collect();
-        let mut all = Vec::new();
-        for b in batches {
-            let h = batch::header(&b).ok_or(RespErr::ERR_INVALID_MSG)?;
-            for (i, r) in batch::decode(&b).map_err(|_| RespErr::ERR_INVALID_MSG)?.into_iter().enumerate() {
-                let Record { offset, timestamp, key, value, headers } = r;
-                let sequence = if h.producer_id < 0 { -1 } else { batch::add_sequence(h.base_sequence, i as i32) };
-                let (producer_id, epoch, codec) = (h.producer_id, h.producer_epoch, h.codec());
-                all.push(MockRecord { offset, timestamp, key, value, headers, producer_id, epoch, sequence, codec });
-            }
-        }
-        Ok(all)
+        decode(&batches, |_| true)
     }
 
     /// The last lines about refused input, broken connections and the like.
@@ -395,6 +396,33 @@ impl MockCluster {
     }
 }
 
+/// The records of the batches that are wanted and are no markers.
+fn decode(batches: &[Vec<u8>], wanted: impl Fn(&Header) -> bool) -> Result<Vec<MockRecord>, RespErr> {
+    let mut all = Vec::new();
+    for b in batches {
+        let h = batch::header(b).ok_or(RespErr::ERR_INVALID_MSG)?;
+        if h.control() || !wanted(&h) {
+            continue;
+        }
+        for (i, r) in batch::decode(b).map_err(|_| RespErr::ERR_INVALID_MSG)?.into_iter().enumerate() {
+            let Record { offset, timestamp, key, value, headers } = r;
+            all.push(MockRecord {
+                offset,
+                timestamp,
+                key,
+                value,
+                headers,
+                producer_id: h.producer_id,
+                epoch: h.producer_epoch,
+                sequence: if h.producer_id < 0 { -1 } else { batch::add_sequence(h.base_sequence, i as i32) },
+                codec: h.codec(),
+                transactional: h.transactional(),
+            });
+        }
+    }
+    Ok(all)
+}
+
 impl Drop for MockCluster {
     fn drop(&mut self) {
         self.shutdown();
@@ -417,4 +445,6 @@ pub struct MockRecord {
     pub sequence: i32,
     /// The batch's compression: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
     pub codec: i16,
+    /// Part of a transaction, whatever became of it.
+    pub transactional: bool,
 }

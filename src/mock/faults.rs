@@ -111,6 +111,9 @@ impl Faults {
                 3 => Fault::error(5),
                 // COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE
                 10 | 22 => Fault::error(pick(&[14, 15])),
+                // Also NOT_COORDINATOR, and CONCURRENT_TRANSACTIONS where a transaction is asked for.
+                8 | 9 | 28 => Fault::error(pick(&[14, 15, 16])),
+                24..=26 => Fault::error(pick(&[14, 15, 16, 51])),
                 _ => Fault { rtt_ms: delay, ..Fault::NONE },
             },
             _ => Fault::NONE,

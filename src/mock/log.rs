@@ -1,5 +1,9 @@
-//! The log of one partition: record batches in memory, offsets, retention, and what is remembered of idempotent producers.
+//! The log of one partition: record batches in memory, offsets, retention, what is remembered of idempotent producers, and
+//! which transactions are undecided or aborted.
 
+mod txns;
+
+use self::txns::TxnIndex;
 use super::batch::{self, add_sequence, Header};
 use crate::error::RespErr;
 use std::collections::{HashMap, VecDeque};
@@ -50,6 +54,25 @@ struct ProducerState {
     last_used: u64,
 }
 
+/// Which records a reader gets, as in Fetch and ListOffsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    ReadUncommitted,
+    /// Nothing at or after the first offset of an undecided transaction.
+    ReadCommitted,
+}
+
+impl Isolation {
+    /// From the field `isolation_level`.
+    pub fn from_wire(level: i8) -> Isolation {
+        if level == 1 {
+            Isolation::ReadCommitted
+        } else {
+            Isolation::ReadUncommitted
+        }
+    }
+}
+
 /// The log of one partition. Not thread-safe: the partition's lock guards it.
 pub struct Log {
     config: LogConfig,
@@ -58,6 +81,7 @@ pub struct Log {
     start_offset: i64,
     end_offset: i64,
     producers: HashMap<i64, ProducerState>,
+    txns: TxnIndex,
     appends: u64,
     duplicates: u64,
 }
@@ -71,6 +95,7 @@ impl Log {
             start_offset: 0,
             end_offset: 0,
             producers: HashMap::new(),
+            txns: TxnIndex::default(),
             appends: 0,
             duplicates: 0,
         }
@@ -86,6 +111,24 @@ impl Log {
         self.end_offset
     }
 
+    /// The offset up to which every transaction is decided: where a `read_committed` consumer's view ends.
+    pub fn last_stable_offset(&self) -> i64 {
+        self.txns.first_undecided().unwrap_or(self.end_offset)
+    }
+
+    /// The end of what a reader gets to see.
+    pub fn end_for(&self, isolation: Isolation) -> i64 {
+        match isolation {
+            Isolation::ReadUncommitted => self.end_offset,
+            Isolation::ReadCommitted => self.last_stable_offset(),
+        }
+    }
+
+    /// Aborted transactions with records in `from..to`: producer id and first offset.
+    pub fn aborted(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+        self.txns.aborted(from, to)
+    }
+
     /// Bytes of batches kept.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -99,7 +142,8 @@ impl Log {
     /// Appends a batch that [`batch::check`] has passed: gives it offsets and the leader epoch.
     ///
     /// An idempotent producer's batch is checked against its last five as Kafka's `ProducerStateManager` does; the error
-    /// is OUT_OF_ORDER_SEQUENCE_NUMBER or INVALID_PRODUCER_EPOCH.
+    /// is OUT_OF_ORDER_SEQUENCE_NUMBER or INVALID_PRODUCER_EPOCH. A batch outside the producer's open transaction is
+    /// INVALID_TXN_STATE.
     pub fn append(&mut self, bytes: &[u8], h: &Header, leader_epoch: i32, now_ms: i64) -> Result<Appended, RespErr> {
         self.appends += 1;
         if h.producer_id >= 0 {
@@ -108,18 +152,48 @@ impl Log {
                 return Ok(Appended { duplicate: true, ..first });
             }
         }
+        if !h.transactional() && self.txns.is_open(h.producer_id) {
+            return Err(RespErr::ERR_INVALID_TXN_STATE);
+        }
+        if h.transactional() {
+            self.txns.begin(h.producer_id, self.end_offset);
+        }
         let append_time_ms = if self.config.log_append_time { now_ms } else { -1 };
         let appended = Appended { base_offset: self.end_offset, append_time_ms, duplicate: false };
-        self.end_offset += h.count as i64;
         if h.producer_id >= 0 {
             self.remember(h, appended);
         }
+        self.store(bytes, h, leader_epoch, now_ms);
+        Ok(appended)
+    }
+
+    /// Ends a producer's transaction with a control batch. As in Kafka, a marker is written even if the producer has
+    /// written nothing here, and its epoch fences those below; one of an older epoch is not written. Returns whether it was.
+    pub fn end_txn(&mut self, marker: &batch::Marker, leader_epoch: i32, now_ms: i64) -> bool {
+        if self.producers.get(&marker.producer_id).is_some_and(|p| marker.epoch < p.epoch) {
+            return false;
+        }
+        self.appends += 1;
+        let offset = self.end_offset;
+        let bytes = batch::marker(marker, now_ms);
+        let Some(h) = batch::header(&bytes) else { return false };
+        self.txns.end(marker.producer_id, offset, marker.commit);
+        self.note_producer(marker.producer_id, marker.epoch);
+        self.store(&bytes, &h, leader_epoch, now_ms);
+        true
+    }
+
+    /// Keeps a batch at the end of the log, and drops the oldest.
+    fn store(&mut self, bytes: &[u8], h: &Header, leader_epoch: i32, now_ms: i64) {
+        let base_offset = self.end_offset;
+        self.end_offset += h.count as i64;
         if self.config.discard {
             self.start_offset = self.end_offset;
-            return Ok(appended);
+            self.txns.forget_before(self.start_offset);
+            return;
         }
         let mut bytes: Box<[u8]> = bytes.into();
-        batch::assign(&mut bytes, appended.base_offset, leader_epoch);
+        batch::assign(&mut bytes, base_offset, leader_epoch);
         let mut max_timestamp = h.max_timestamp;
         if self.config.log_append_time {
             batch::stamp_append_time(&mut bytes, now_ms);
@@ -131,9 +205,9 @@ impl Log {
             if let Some(old) = self.batches.pop_front() {
                 self.bytes -= old.bytes.len();
                 self.start_offset = old.last_offset + 1;
+                self.txns.forget_before(self.start_offset);
             }
         }
-        Ok(appended)
     }
 
     /// `Ok(Some)`: a duplicate, and where it is. `Ok(None)`: in sequence. A producer that is not known here may start
@@ -152,65 +226,89 @@ impl Log {
         }
         match p.batches.back() {
             Some(b) if add_sequence(b.last_sequence, 1) != first => Err(RespErr::ERR_OUT_OF_ORDER_SEQUENCE_NUMBER),
+            // After a marker that brought a new epoch.
+            None if first != 0 => Err(RespErr::ERR_OUT_OF_ORDER_SEQUENCE_NUMBER),
             _ => Ok(None),
         }
     }
 
     fn remember(&mut self, h: &Header, appended: Appended) {
-        if self.producers.len() >= REMEMBERED_PRODUCERS && !self.producers.contains_key(&h.producer_id) {
+        let p = self.note_producer(h.producer_id, h.producer_epoch);
+        if p.batches.len() == REMEMBERED_BATCHES {
+            p.batches.pop_front();
+        }
+        p.batches.push_back(SeenBatch { first_sequence: h.base_sequence, last_sequence: h.last_sequence(), appended });
+    }
+
+    /// The state of a producer, in this epoch.
+    fn note_producer(&mut self, producer_id: i64, epoch: i16) -> &mut ProducerState {
+        if self.producers.len() >= REMEMBERED_PRODUCERS && !self.producers.contains_key(&producer_id) {
             let quietest = self.producers.iter().min_by_key(|(_, p)| p.last_used).map(|(id, _)| *id);
             if let Some(id) = quietest {
                 self.producers.remove(&id);
             }
         }
-        let p = self.producers.entry(h.producer_id).or_insert_with(|| ProducerState {
-            epoch: h.producer_epoch,
+        let p = self.producers.entry(producer_id).or_insert_with(|| ProducerState {
+            epoch,
             batches: VecDeque::with_capacity(REMEMBERED_BATCHES),
             last_used: 0,
         });
-        if p.epoch != h.producer_epoch {
-            p.epoch = h.producer_epoch;
+        if p.epoch != epoch {
+            p.epoch = epoch;
             p.batches.clear();
         }
-        if p.batches.len() == REMEMBERED_BATCHES {
-            p.batches.pop_front();
-        }
-        p.batches.push_back(SeenBatch { first_sequence: h.base_sequence, last_sequence: h.last_sequence(), appended });
         p.last_used = self.appends;
+        p
     }
 
-    /// Forgets what is known of a producer, as if its state had expired (`producer.id.expiration.ms`).
+    /// Forgets what is known of a producer, as if its state had expired (`producer.id.expiration.ms`). Open transactions
+    /// stay open.
     pub fn forget_producers(&mut self) {
         self.producers.clear();
     }
 
     /// Adds whole batches from the one that holds `offset` on to `out`, up to `max_bytes`; the first is added whatever its
-    /// size if `at_least_one` (KIP-74). Returns the bytes added, or OFFSET_OUT_OF_RANGE.
-    pub fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool, out: &mut Vec<u8>) -> Result<usize, RespErr> {
+    /// size if `at_least_one` (KIP-74). Returns the offset after them, or OFFSET_OUT_OF_RANGE.
+    /// Batches that `isolation` hides are left out.
+    pub fn read(
+        &self,
+        offset: i64,
+        isolation: Isolation,
+        max_bytes: usize,
+        at_least_one: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<i64, RespErr> {
         if offset < self.start_offset || offset > self.end_offset {
             return Err(RespErr::ERR_OFFSET_OUT_OF_RANGE);
         }
-        let mut added = 0;
-        for b in self.batches.range(self.index_of(offset)..) {
+        let (mut added, mut end) = (0, offset);
+        for b in self.visible(offset, isolation) {
             if added + b.bytes.len() > max_bytes && !(added == 0 && at_least_one) {
                 break;
             }
             out.extend_from_slice(&b.bytes);
             added += b.bytes.len();
+            end = b.last_offset + 1;
         }
-        Ok(added)
+        Ok(end)
     }
 
     /// Bytes that a read from `offset` on would find, counted up to `enough`.
-    pub fn available(&self, offset: i64, enough: usize) -> usize {
+    pub fn available(&self, offset: i64, isolation: Isolation, enough: usize) -> usize {
         let mut n = 0;
-        for b in self.batches.range(self.index_of(offset)..) {
+        for b in self.visible(offset, isolation) {
             n += b.bytes.len();
             if n >= enough {
                 break;
             }
         }
         n
+    }
+
+    fn visible(&self, offset: i64, isolation: Isolation) -> impl Iterator<Item = &Stored> {
+        // A transaction begins with a batch, so the end never falls within one.
+        let end = self.end_for(isolation);
+        self.batches.range(self.index_of(offset)..).take_while(move |b| b.last_offset < end)
     }
 
     fn index_of(&self, offset: i64) -> usize {
@@ -241,6 +339,7 @@ impl Log {
             }
         }
         self.start_offset = self.start_offset.max(offset);
+        self.txns.forget_before(self.start_offset);
         Ok(())
     }
 
@@ -251,123 +350,4 @@ impl Log {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::batch::tests::build;
-    use super::*;
-
-    const KEEP: LogConfig = LogConfig { retention_bytes: 1 << 20, discard: false, log_append_time: false };
-
-    fn put(log: &mut Log, timestamps: &[i64], producer: (i64, i16, i32)) -> Result<Appended, RespErr> {
-        let b = build(timestamps, producer);
-        log.append(&b, &batch::header(&b).unwrap(), 3, 77)
-    }
-
-    #[test]
-    fn offsets_and_leader_epoch_are_assigned() {
-        let mut log = Log::new(KEEP);
-        assert_eq!(put(&mut log, &[1, 2, 3], (-1, -1, -1)).unwrap().base_offset, 0);
-        assert_eq!(put(&mut log, &[4, 5], (-1, -1, -1)).unwrap().base_offset, 3);
-        let mut out = Vec::new();
-        log.read(3, usize::MAX, true, &mut out).unwrap();
-        let h = batch::header(&out).unwrap();
-        assert_eq!((h.base_offset, h.leader_epoch, h.size), (3, 3, out.len()));
-        assert_eq!(log.read(6, 1, true, &mut out), Err(RespErr::ERR_OFFSET_OUT_OF_RANGE));
-        assert_eq!(log.read(5, 1, true, &mut out), Ok(0));
-        assert_eq!(log.read(-1, 1, true, &mut out), Err(RespErr::ERR_OFFSET_OUT_OF_RANGE));
-    }
-
-    #[test]
-    fn a_read_keeps_to_its_limit_but_gives_one_batch() {
-        let mut log = Log::new(KEEP);
-        for _ in 0..3 {
-            put(&mut log, &[1, 2], (-1, -1, -1)).unwrap();
-        }
-        let one = log.bytes() / 3;
-        let mut out = Vec::new();
-        assert_eq!(log.read(0, 1, true, &mut out), Ok(one));
-        assert_eq!(log.read(0, 1, false, &mut out), Ok(0));
-        assert_eq!(log.read(0, one * 2 + 1, true, &mut out), Ok(one * 2));
-        // Offset 3 is the second record of the second batch: the whole batch comes.
-        assert_eq!(log.read(3, usize::MAX, true, &mut out), Ok(one * 2));
-        assert_eq!(log.available(3, usize::MAX), one * 2);
-    }
-
-    #[test]
-    fn retention_drops_the_oldest() {
-        let mut log = Log::new(LogConfig { retention_bytes: 300, ..KEEP });
-        for _ in 0..100 {
-            put(&mut log, &[1, 2], (-1, -1, -1)).unwrap();
-        }
-        assert!(log.bytes() <= 300);
-        assert_eq!(log.end_offset(), 200);
-        assert!(log.start_offset() > 190 && log.start_offset() % 2 == 0);
-        assert_eq!(log.read(0, 1, true, &mut Vec::new()), Err(RespErr::ERR_OFFSET_OUT_OF_RANGE));
-    }
-
-    #[test]
-    fn discard_counts_and_keeps_nothing() {
-        let mut log = Log::new(LogConfig { discard: true, ..KEEP });
-        put(&mut log, &[1, 2], (-1, -1, -1)).unwrap();
-        assert_eq!((log.end_offset(), log.start_offset(), log.bytes()), (2, 2, 0));
-    }
-
-    #[test]
-    fn sequences_are_held_to() {
-        let mut log = Log::new(KEEP);
-        for i in 0..7 {
-            assert_eq!(put(&mut log, &[1, 2], (9, 0, i * 2)).unwrap().base_offset, i as i64 * 2);
-        }
-        // The last five are known again, at their first offset.
-        let again = put(&mut log, &[1, 2], (9, 0, 4)).unwrap();
-        assert_eq!((again.base_offset, again.duplicate), (4, true));
-        assert_eq!(log.end_offset(), 14);
-        // Older ones are not, nor are gaps, nor a batch that repeats sequences in another shape.
-        for seq in [2, 16, 13, 0] {
-            assert_eq!(put(&mut log, &[1, 2], (9, 0, seq)), Err(RespErr::ERR_OUT_OF_ORDER_SEQUENCE_NUMBER));
-        }
-        // A new epoch starts at 0, then the old one is fenced.
-        assert_eq!(put(&mut log, &[1], (9, 1, 5)), Err(RespErr::ERR_OUT_OF_ORDER_SEQUENCE_NUMBER));
-        assert!(put(&mut log, &[1], (9, 1, 0)).is_ok());
-        assert_eq!(put(&mut log, &[1], (9, 0, 14)), Err(RespErr::ERR_INVALID_PRODUCER_EPOCH));
-        // Another producer does not care.
-        assert!(put(&mut log, &[1], (10, 0, 0)).is_ok());
-    }
-
-    #[test]
-    fn sequences_wrap() {
-        let mut log = Log::new(KEEP);
-        put(&mut log, &[1, 2], (9, 0, i32::MAX - 1)).unwrap();
-        assert!(!put(&mut log, &[1, 2], (9, 0, 0)).unwrap().duplicate);
-    }
-
-    #[test]
-    fn timestamps_are_found() {
-        let mut log = Log::new(KEEP);
-        put(&mut log, &[100, 110], (-1, -1, -1)).unwrap();
-        put(&mut log, &[200, 150], (-1, -1, -1)).unwrap();
-        put(&mut log, &[120], (-1, -1, -1)).unwrap();
-        assert_eq!(log.find_timestamp(0), Some((0, 100)));
-        assert_eq!(log.find_timestamp(105), Some((1, 110)));
-        assert_eq!(log.find_timestamp(111), Some((2, 200)));
-        assert_eq!(log.find_timestamp(201), None);
-        assert_eq!(log.max_timestamp(), Some((2, 200)));
-    }
-
-    #[test]
-    fn append_time_replaces_the_producers() {
-        let mut log = Log::new(LogConfig { log_append_time: true, ..KEEP });
-        assert_eq!(put(&mut log, &[1, 2], (-1, -1, -1)).unwrap().append_time_ms, 77);
-        assert_eq!(log.max_timestamp(), Some((0, 77)));
-    }
-
-    #[test]
-    fn deleting_records_moves_the_start() {
-        let mut log = Log::new(KEEP);
-        put(&mut log, &[1, 2], (-1, -1, -1)).unwrap();
-        put(&mut log, &[1, 2], (-1, -1, -1)).unwrap();
-        log.delete_before(3).unwrap();
-        assert_eq!(log.start_offset(), 3);
-        assert_eq!(log.batches().count(), 1);
-        assert_eq!(log.delete_before(5), Err(RespErr::ERR_OFFSET_OUT_OF_RANGE));
-    }
-}
+mod tests;

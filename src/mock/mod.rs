@@ -6,24 +6,30 @@
 //! * [`cluster`]: controls, inspection. `shared`: set-up and state. `server`: the thread of a broker.
 //! * `handlers`: one module per API key. `topics`, `log`: what they act upon.
 //! * [`batch`], `codec`: reading record batches, apart from the client's own code.
+//! * [`txn`], [`groups`]: what coordinators keep. `coordinators`: which broker is one, and what it does by itself.
 //! * [`commands`]: the controls as lines of text. [`faults`]: what goes wrong, and when. [`profiles`]: versions of past releases.
 
 pub mod batch;
 pub mod cluster;
 mod codec;
 pub mod commands;
+mod coordinators;
 pub mod faults;
+pub mod groups;
 mod handlers;
 mod log;
 pub mod profiles;
 mod server;
 mod shared;
 mod topics;
+pub mod txn;
 
 #[cfg(test)]
 mod tests;
 
 pub use batch::Strictness;
+pub use cluster::txns::{MockMarker, TransactionInfo};
 pub use cluster::{MockCluster, MockRecord};
 pub use faults::{Faults, HostileMode};
+pub use groups::{CommittedOffset, Member};
 pub use shared::{Options, SeenRequest};

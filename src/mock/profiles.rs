@@ -8,11 +8,17 @@ pub mod key {
     pub const FETCH: i16 = 1;
     pub const LIST_OFFSETS: i16 = 2;
     pub const METADATA: i16 = 3;
+    pub const OFFSET_COMMIT: i16 = 8;
+    pub const OFFSET_FETCH: i16 = 9;
     pub const FIND_COORDINATOR: i16 = 10;
     pub const API_VERSIONS: i16 = 18;
     pub const CREATE_TOPICS: i16 = 19;
     pub const DELETE_TOPICS: i16 = 20;
     pub const INIT_PRODUCER_ID: i16 = 22;
+    pub const ADD_PARTITIONS_TO_TXN: i16 = 24;
+    pub const ADD_OFFSETS_TO_TXN: i16 = 25;
+    pub const END_TXN: i16 = 26;
+    pub const TXN_OFFSET_COMMIT: i16 = 28;
     pub const CREATE_PARTITIONS: i16 = 37;
 }
 
@@ -23,7 +29,26 @@ type Row = (i16, i16, i16);
 
 /// One release per row: (API key, lowest, highest version), as its ApiVersionsResponse has them.
 const PROFILES: &[(&str, &[Row])] = &[
-    ("0.11", &[(0, 0, 3), (1, 0, 5), (2, 0, 2), (3, 0, 4), (10, 0, 1), (18, 0, 1), (19, 0, 2), (20, 0, 1), (22, 0, 0)]),
+    (
+        "0.11",
+        &[
+            (0, 0, 3),
+            (1, 0, 5),
+            (2, 0, 2),
+            (3, 0, 4),
+            (8, 0, 3),
+            (9, 0, 3),
+            (10, 0, 1),
+            (18, 0, 1),
+            (19, 0, 2),
+            (20, 0, 1),
+            (22, 0, 0),
+            (24, 0, 0),
+            (25, 0, 0),
+            (26, 0, 0),
+            (28, 0, 0),
+        ],
+    ),
     (
         "1.0",
         &[
@@ -31,11 +56,17 @@ const PROFILES: &[(&str, &[Row])] = &[
             (1, 0, 6),
             (2, 0, 2),
             (3, 0, 5),
+            (8, 0, 3),
+            (9, 0, 3),
             (10, 0, 1),
             (18, 0, 1),
             (19, 0, 2),
             (20, 0, 1),
             (22, 0, 0),
+            (24, 0, 0),
+            (25, 0, 0),
+            (26, 0, 0),
+            (28, 0, 0),
             (37, 0, 0),
         ],
     ),
@@ -46,11 +77,17 @@ const PROFILES: &[(&str, &[Row])] = &[
             (1, 0, 8),
             (2, 0, 3),
             (3, 0, 6),
+            (8, 0, 4),
+            (9, 0, 4),
             (10, 0, 2),
             (18, 0, 2),
             (19, 0, 3),
             (20, 0, 2),
             (22, 0, 1),
+            (24, 0, 1),
+            (25, 0, 1),
+            (26, 0, 1),
+            (28, 0, 1),
             (37, 0, 1),
         ],
     ),
@@ -61,11 +98,17 @@ const PROFILES: &[(&str, &[Row])] = &[
             (1, 0, 12),
             (2, 0, 6),
             (3, 0, 11),
+            (8, 0, 8),
+            (9, 0, 7),
             (10, 0, 3),
             (18, 0, 3),
             (19, 0, 7),
             (20, 0, 6),
             (22, 0, 4),
+            (24, 0, 3),
+            (25, 0, 3),
+            (26, 0, 3),
+            (28, 0, 3),
             (37, 0, 3),
         ],
     ),
@@ -76,11 +119,17 @@ const PROFILES: &[(&str, &[Row])] = &[
             (1, 0, 12),
             (2, 0, 7),
             (3, 0, 11),
+            (8, 0, 8),
+            (9, 0, 8),
             (10, 0, 4),
             (18, 0, 3),
             (19, 0, 7),
             (20, 0, 6),
             (22, 0, 4),
+            (24, 0, 3),
+            (25, 0, 3),
+            (26, 0, 3),
+            (28, 0, 3),
             (37, 0, 3),
         ],
     ),
@@ -91,11 +140,17 @@ const PROFILES: &[(&str, &[Row])] = &[
             (1, 0, 17),
             (2, 0, 9),
             (3, 0, 12),
+            (8, 0, 9),
+            (9, 0, 9),
             (10, 0, 6),
             (18, 0, 4),
             (19, 0, 7),
             (20, 0, 6),
             (22, 0, 5),
+            (24, 0, 5),
+            (25, 0, 4),
+            (26, 0, 4),
+            (28, 0, 4),
             (37, 0, 3),
         ],
     ),
@@ -108,11 +163,17 @@ const PROFILES: &[(&str, &[Row])] = &[
             (1, 4, 17),
             (2, 1, 10),
             (3, 0, 13),
+            (8, 2, 9),
+            (9, 1, 9),
             (10, 0, 6),
             (18, 0, 4),
             (19, 2, 7),
             (20, 1, 6),
             (22, 0, 5),
+            (24, 0, 5),
+            (25, 0, 4),
+            (26, 0, 5),
+            (28, 0, 5),
             (37, 0, 3),
         ],
     ),
@@ -132,6 +193,14 @@ pub fn profile(release: &str) -> Option<Versions> {
             .filter_map(|&(key, min, max)| supported.get(&key).map(|&(_, newest)| (key, (min, max.min(newest)))))
             .collect(),
     )
+}
+
+/// The `transaction.version` that a cluster of `release` has finalized when it is new.
+pub fn transaction_version(release: &str) -> i16 {
+    match release {
+        "newest" | "4.0" => 2,
+        _ => 0,
+    }
 }
 
 /// Every API and version that the handlers answer.

@@ -78,6 +78,10 @@ impl Server<'_> {
                     due.into_iter().chain(c.waiting.as_ref().map(|w| w.deadline)).for_each(&mut by);
                 }
             }
+            // Transactions of a broker that is down are another's.
+            if let Some(due) = self.broker.txn_due.lock().filter(|_| !mood.frozen) {
+                by(due);
+            }
             if self.listener.is_none() && !self.broker.control.lock().down {
                 by(now + LISTEN_RETRY);
             }
@@ -104,6 +108,10 @@ impl Server<'_> {
             logs_changed |= c.serve(self.shared, self.broker, mood);
         }
         let now = Instant::now();
+        if self.broker.txn_due.lock().is_some_and(|due| due <= now) {
+            self.shared.run_txns(self.broker, &mut self.shared.txns.lock(), now);
+            logs_changed = true;
+        }
         for c in &mut self.conns {
             if c.waiting.is_some() {
                 c.serve_waiting(self.shared, self.broker, mood, now, logs_changed);
@@ -335,7 +343,8 @@ impl Conn {
             Ok(Reply::Close(why)) => self.failed = Some(why),
             Err(e) => self.failed = Some(format!("API key {key} version {version}: {e}")),
         }
-        key == ApiKey::Produce as i16
+        // The markers of a transaction count too.
+        matches!(api_key, ApiKey::Produce | ApiKey::EndTxn | ApiKey::InitProducerId)
     }
 
     fn serve_waiting(&mut self, shared: &Shared, broker: &Broker, mood: &Mood, now: Instant, logs_changed: bool) {

@@ -2,10 +2,12 @@
 
 use super::batch::Strictness;
 use super::faults::FaultTable;
+use super::groups::Groups;
 use super::handlers::{self, Handler};
 use super::log::LogConfig;
 use super::profiles::{self, Versions};
 use super::topics::{Partition, Topic, Topics};
+use super::txn::Coordinator;
 use crate::error::RespErr;
 use crate::protocol::RequestHeader;
 use crate::sys::poll::Wake;
@@ -13,7 +15,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::{TcpListener, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,6 +85,8 @@ pub(crate) struct Broker {
     pub connections: AtomicUsize,
     /// Connections accepted since the start.
     pub accepted: AtomicU64,
+    /// When a transaction that this broker coordinates needs its thread.
+    pub txn_due: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -113,6 +117,7 @@ impl Broker {
             changed: Condvar::new(),
             connections: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
+            txn_due: Mutex::new(None),
         };
         Ok((broker, listener))
     }
@@ -157,7 +162,8 @@ pub struct SeenRequest {
     pub client_id: String,
 }
 
-/// What all broker threads share. Locks are taken in the order topics, partition, faults; none is held while waiting.
+/// What all broker threads share. Locks are taken in the order transactions, groups, topics, partition, faults, a
+/// broker's control; none is held while waiting.
 pub(crate) struct Shared {
     /// As they were at the start; the next three can be changed.
     pub options: Options,
@@ -168,9 +174,12 @@ pub(crate) struct Shared {
     pub topics: RwLock<Topics>,
     pub faults: Mutex<FaultTable>,
     pub versions: RwLock<Versions>,
-    pub next_producer_id: AtomicI64,
-    /// Producer id and epoch by transactional id.
-    pub transactional: Mutex<HashMap<String, (i64, i16)>>,
+    pub txns: Mutex<Coordinator>,
+    pub groups: Mutex<Groups>,
+    /// Coordinators that were moved, by key type (as in FindCoordinator) and key.
+    pub moved_coordinators: Mutex<HashMap<(i8, String), i32>>,
+    /// Rises with every move.
+    pub coordinator_epoch: AtomicI32,
     /// Answers that a hostile mode has spoilt.
     pub answers: AtomicU64,
     pub records: AtomicU64,
@@ -208,8 +217,10 @@ impl Shared {
             topics: RwLock::default(),
             faults: Mutex::default(),
             versions: RwLock::new(profiles::newest()),
-            next_producer_id: AtomicI64::new(1000),
-            transactional: Mutex::default(),
+            txns: Mutex::default(),
+            groups: Mutex::default(),
+            moved_coordinators: Mutex::default(),
+            coordinator_epoch: AtomicI32::new(0),
             answers: AtomicU64::new(0),
             records: AtomicU64::new(0),
             batches: AtomicU64::new(0),

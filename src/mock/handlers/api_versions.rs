@@ -3,16 +3,23 @@
 //! * Offers what the cluster's version table says.
 //! * A version that is not offered is answered in the layout of v0 with UNSUPPORTED_VERSION and the versions of this API
 //!   alone (KIP-511), from which a client chooses again.
+//! * From v3 on the finalized features are told: `transaction.version`, if it is not 0 (KIP-584, KIP-890). That it may be 0
+//!   can be said from v4 on alone, so v3 does not list it as supported.
 //! * From v3 on the client's name and version must be such as Kafka takes; else INVALID_REQUEST.
 
 use super::{key, Reply, Request};
 use crate::mock::shared::Shared;
 use crate::protocol::api::begin_response;
-use crate::protocol::messages::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use crate::protocol::messages::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use crate::protocol::{ApiKey, DecodeError, Reader, Writer};
 
 const UNSUPPORTED_VERSION: i16 = 35;
 const INVALID_REQUEST: i16 = 42;
+const TRANSACTION_VERSION: &str = "transaction.version";
+/// The newest there is.
+pub const MAX_TRANSACTION_VERSION: i16 = 2;
 
 pub fn handle(cx: &Request<'_>, r: &mut Reader<'_>, w: &mut Writer) -> Result<Reply, DecodeError> {
     let request = ApiVersionsRequest::decode(r, cx.version)?;
@@ -21,8 +28,22 @@ pub fn handle(cx: &Request<'_>, r: &mut Reader<'_>, w: &mut Writer) -> Result<Re
         error_code = INVALID_REQUEST;
     }
     let api_keys = cx.shared.versions.read().iter().map(offer).collect();
-    ApiVersionsResponse { error_code, api_keys, throttle_time_ms: cx.throttle_ms, ..Default::default() }
-        .encode(w, cx.version);
+    let mut response =
+        ApiVersionsResponse { error_code, api_keys, throttle_time_ms: cx.throttle_ms, ..Default::default() };
+    {
+        let name = || TRANSACTION_VERSION.to_string();
+        let level = cx.shared.txns.lock().version;
+        response.finalized_features_epoch = 1;
+        if cx.version >= 4 {
+            response.supported_features =
+                vec![SupportedFeatureKey { name: name(), min_version: 0, max_version: MAX_TRANSACTION_VERSION }];
+        }
+        if level > 0 {
+            response.finalized_features =
+                vec![FinalizedFeatureKey { name: name(), max_version_level: level, min_version_level: level }];
+        }
+    }
+    response.encode(w, cx.version);
     Ok(Reply::Answer)
 }
 

@@ -5,12 +5,14 @@
 //! * Waits up to `max_wait_ms` for `min_bytes`, unless a partition has an error to tell. Limits are KIP-74's: the first
 //!   batch of the answer comes whatever its size.
 //! * From v13 on topics come by id. Fetching from followers is not offered.
-//! * All records are committed, so `read_committed` sees the same as `read_uncommitted`.
+//! * `read_committed` gets nothing from the first offset of an undecided transaction on, and the list of aborted
+//!   transactions in what it gets; markers come to every reader.
 
 use super::{add_endpoint, check_epoch, key, leader_of, Reply, Request};
+use crate::mock::log::Isolation;
 use crate::mock::topics::Topic;
 use crate::protocol::messages::fetch::{
-    FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
+    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
 };
 use crate::protocol::{DecodeError, Reader, Writer};
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub fn handle(cx: &Request<'_>, r: &mut Reader<'_>, w: &mut Writer) -> Result<Re
 /// Whether the fetch can be answered now: enough bytes are there, or there is an error to tell.
 pub fn enough(cx: &Request<'_>, request: &FetchRequest) -> bool {
     let min = request.min_bytes.max(0) as usize;
+    let isolation = Isolation::from_wire(request.isolation_level);
     let mut found = 0;
     for t in &request.topics {
         let Ok(topic) = cx.topic(&t.topic, &t.topic_id) else { return true };
@@ -45,7 +48,7 @@ pub fn enough(cx: &Request<'_>, request: &FetchRequest) -> bool {
             if state.leader != cx.broker.id || !in_range || epoch != 0 {
                 return true;
             }
-            found += state.log.available(p.fetch_offset, min.max(1));
+            found += state.log.available(p.fetch_offset, isolation, min.max(1));
             if found >= min {
                 return true;
             }
@@ -62,6 +65,7 @@ pub fn answer(cx: &Request<'_>, request: &FetchRequest, w: &mut Writer) {
         response.encode(w, cx.version);
         return;
     }
+    let isolation = Isolation::from_wire(request.isolation_level);
     let mut left = (request.max_bytes.max(0) as usize).min(MAX_ANSWER);
     let mut empty = true;
     // Records first, into one buffer, for the answer borrows them.
@@ -71,7 +75,7 @@ pub fn answer(cx: &Request<'_>, request: &FetchRequest, w: &mut Writer) {
         let topic = cx.topic(&t.topic, &t.topic_id);
         let read = |p| {
             let start = bytes.len();
-            let part = read_partition(cx, &topic, p, left, empty, &mut bytes);
+            let part = read_partition(cx, &topic, p, isolation, (left, empty), &mut bytes);
             let n = bytes.len() - start;
             left = left.saturating_sub(n);
             empty &= n == 0;
@@ -102,8 +106,8 @@ fn read_partition(
     cx: &Request<'_>,
     topic: &Result<Arc<Topic>, i16>,
     p: &FetchPartition,
-    left: usize,
-    at_least_one: bool,
+    isolation: Isolation,
+    (left, at_least_one): (usize, bool),
     bytes: &mut Vec<u8>,
 ) -> Part {
     let mut out = Part { partition_index: p.partition, high_watermark: -1, ..Default::default() };
@@ -134,11 +138,18 @@ fn read_partition(
         return out;
     }
     out.high_watermark = state.log.end_offset();
-    out.last_stable_offset = state.log.end_offset();
+    out.last_stable_offset = state.log.last_stable_offset();
     out.log_start_offset = state.log.start_offset();
     let limit = left.min(p.partition_max_bytes.max(0) as usize);
-    if let Err(e) = state.log.read(p.fetch_offset, limit, at_least_one, bytes) {
-        out.error_code = e.0 as i16;
+    match state.log.read(p.fetch_offset, isolation, limit, at_least_one, bytes) {
+        Ok(end) if isolation == Isolation::ReadCommitted => {
+            let aborted = state.log.aborted(p.fetch_offset, end).into_iter();
+            let named = aborted.map(|(producer_id, first_offset)| AbortedTransaction { producer_id, first_offset });
+            out.aborted_transactions = Some(named.collect());
+        }
+        // Null: nobody asked.
+        Ok(_) => out.aborted_transactions = None,
+        Err(e) => out.error_code = e.0 as i16,
     }
     out
 }
