@@ -11,6 +11,7 @@ use crate::client::expiry;
 use crate::client::idempotence::{self, Refused};
 use crate::client::main_thread::MainOp;
 use crate::client::topic::Partition;
+use crate::client::transaction;
 use crate::conf::DebugContexts;
 use crate::error::{produce_action, PersistedHint, RespErr};
 use crate::protocol::api::{finish_response_header, ApiKey};
@@ -425,6 +426,10 @@ impl BrokerThread {
             return self.settle(batch, Verdict::failed(RespErr::ERR__MSG_TIMED_OUT, status));
         }
         let doubled = (s.retry_backoff_ms as u64) << batch.attempts.saturating_sub(1).min(16);
+        let doubled = match code {
+            RespErr::ERR_CONCURRENT_TRANSACTIONS => doubled.min(transaction::COMPLETION_PAUSE_MS),
+            _ => doubled,
+        };
         // ±20 %, so that partitions and clients do not come back all at once.
         let jittered = doubled.min(s.retry_backoff_max_ms as u64) * rand::rng().random_range(80..=120u64) / 100;
         let at = now + Duration::from_millis(jittered);

@@ -4,7 +4,7 @@
 //! an answer is awaited.
 
 use super::answers::{fate, for_application, Fate};
-use super::{OffsetsJob, State};
+use super::{OffsetsJob, State, COMPLETION_PAUSE_MS};
 use crate::client::broker::{BrokerOp, Query};
 use crate::client::main_thread::MainThread;
 use crate::client::topic::Partition;
@@ -350,6 +350,10 @@ impl MainThread {
                 }
                 self.give_back(a.step);
                 self.pause();
+                if err == RespErr::ERR_CONCURRENT_TRANSACTIONS {
+                    let soon = Instant::now() + Duration::from_millis(COMPLETION_PAUSE_MS);
+                    self.transaction.not_before = self.transaction.not_before.map(|at| at.min(soon));
+                }
             }
             Fate::Abort | Fate::AbortForgotten => {
                 let forgotten = fate == Fate::AbortForgotten;

@@ -28,6 +28,9 @@ use std::time::Instant;
 /// `transaction.version` from which on Produce adds partitions and each transaction has an epoch of its own (KIP-890).
 const TRANSACTION_V2: i16 = 2;
 
+/// Pause before another try where the last transaction is still being completed, which takes a few milliseconds.
+pub const COMPLETION_PAUSE_MS: u64 = 20;
+
 /// Where a transactional producer is. The names are those that users know from librdkafka's logs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
