@@ -22,7 +22,7 @@ int main(void) {
     CHECK_ERR(rk_producer_produce(rk, "flags", 0, RK_MSG_F_FREE | RK_MSG_F_COPY, p, 10, NULL, 0, 0, NULL),
               RK_RESP_ERR__INVALID_ARG);
     CHECK_ERR(rk_producer_produce(rk, "flags", 0, 0x4000, p, 10, NULL, 0, 0, NULL), RK_RESP_ERR__INVALID_ARG);
-    CHECK_ERR(rk_producer_produce(rk, "flags", -2, 0, p, 10, NULL, 0, 0, NULL), RK_RESP_ERR__INVALID_ARG);
+    CHECK_ERR(rk_producer_produce(rk, "flags", -2, 0, p, 10, NULL, 0, 0, NULL), RK_RESP_ERR__UNKNOWN_PARTITION);
     CHECK_STR(p, "still mine");
     /* Copied: ours, and free to be changed at once. */
     CHECK_OK(rk_producer_produce(rk, "flags", 0, RK_MSG_F_COPY, p, 10, NULL, 0, 0, NULL));

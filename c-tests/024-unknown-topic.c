@@ -13,7 +13,7 @@ int main(void) {
     CHECK_OK(rk_producer_flush(rk, 20000));
     CHECK_INT(reports.count, 2);
     CHECK_INT(reports.failed, 2);
-    CHECK(reports.last_err == RK_RESP_ERR__UNKNOWN_TOPIC || reports.last_err == RK_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    CHECK_ERR(reports.last_err, RK_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     /* Once it is there, it is found. */
     CHECK_OK(rk_mock_topic_create(rk_producer_mock(rk), "nothing", 1, 1));
     rk_resp_err_t err = RK_RESP_ERR__FAIL;

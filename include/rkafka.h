@@ -1173,8 +1173,8 @@ rk_resp_err_t rk_producer_flush(struct rk_producer_t *rk,
 
 /**
  * Gives up messages: those that wait (RK_PURGE_F_QUEUE), those that are in flight (RK_PURGE_F_INFLIGHT), or both. Their
- * reports come with RK_RESP_ERR__PURGE_QUEUE and RK_RESP_ERR__PURGE_INFLIGHT, by poll as always. May be called within
- * callbacks. RK_RESP_ERR__INVALID_ARG for other flags.
+ * reports come with RK_RESP_ERR__PURGE_QUEUE and RK_RESP_ERR__PURGE_INFLIGHT, by poll as always. Neither is nothing to
+ * do. May be called within callbacks. RK_RESP_ERR__INVALID_ARG for other flags.
  *
  * Requires: `rk` is NULL or a live producer.
  */
@@ -1226,7 +1226,8 @@ struct rk_mock_cluster_t *rk_producer_mock(struct rk_producer_t *rk);
  *
  * Returns RK_RESP_ERR_NO_ERROR if the message was accepted. Otherwise there will be no report:
  * RK_RESP_ERR__QUEUE_FULL (poll, then try again), RK_RESP_ERR_MSG_SIZE_TOO_LARGE (over `message.max.bytes`),
- * RK_RESP_ERR__UNKNOWN_PARTITION or RK_RESP_ERR__UNKNOWN_TOPIC (if that is known already; else the report says so),
+ * RK_RESP_ERR__UNKNOWN_PARTITION or RK_RESP_ERR__UNKNOWN_TOPIC (if that is known already; else the report says so, with
+ * RK_RESP_ERR_UNKNOWN_TOPIC_OR_PART for a topic that does not come to be),
  * RK_RESP_ERR__INVALID_ARG (NULL or contradictory arguments, an illegal topic name, a negative time),
  * RK_RESP_ERR__FATAL (see rk_producer_fatal_error), RK_RESP_ERR__STATE (the producer is being destroyed).
  *
@@ -1461,7 +1462,7 @@ const struct rk_message_t *rk_event_messages(struct rk_event_t *event,
                                              size_t *count);
 
 /**
- * RK_EVENT_ERROR: the code. RK_EVENT_DR: the batch's code; single messages may differ. Otherwise RK_RESP_ERR_NO_ERROR.
+ * RK_EVENT_ERROR: the code, RK_RESP_ERR__FATAL for what rk_producer_fatal_error tells. RK_EVENT_DR: the batch's code; single messages may differ. Otherwise RK_RESP_ERR_NO_ERROR.
  *
  * Requires: `event` is NULL or a live event.
  */

@@ -193,7 +193,7 @@ impl MainThread {
             // The leader stays what it was until the topic is surely gone; it may be stale metadata.
             if since.elapsed() >= propagation {
                 p.leader.store(NO_LEADER, Release);
-                expiry::fail(&self.shared, expiry::take_all(p), RespErr::ERR__UNKNOWN_TOPIC);
+                expiry::fail(&self.shared, expiry::take_all(p), RespErr::ERR_UNKNOWN_TOPIC_OR_PART);
             }
         }
         let waiting = t.all_partitions().any(|p| !p.queue.lock().is_empty());

@@ -230,7 +230,7 @@ impl MainThread {
             }
             let missing = shared.topics.get(p.info.name.as_bytes()).and_then(|t| t.state.meta.lock().missing_since);
             if missing.is_some_and(|t| now >= t + propagation) {
-                expiry::fail(shared, expiry::take_all(p), RespErr::ERR__UNKNOWN_TOPIC);
+                expiry::fail(shared, expiry::take_all(p), RespErr::ERR_UNKNOWN_TOPIC_OR_PART);
             }
             !p.queue.lock().is_empty()
         });

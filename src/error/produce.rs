@@ -100,6 +100,10 @@ static ACTIONS: &[(RespErr, ErrAction)] = &[
     (RespErr::ERR_MSG_SIZE_TOO_LARGE, ErrAction { split: true, ..PERMANENT }),
     // The broker was cut off while serving: like a broken connection.
     (RespErr::ERR_NETWORK_EXCEPTION, maybe(ErrAction { counts_retry: true, ..REFRESH })),
+    // The transaction's coordinator, which the leader asks before it appends, is not ready or has moved (KIP-890).
+    (RespErr::ERR_COORDINATOR_LOAD_IN_PROGRESS, RETRY),
+    (RespErr::ERR_COORDINATOR_NOT_AVAILABLE, ErrAction { counts_retry: false, ..RETRY }),
+    (RespErr::ERR_NOT_COORDINATOR, ErrAction { counts_retry: false, ..RETRY }),
     // The topic's name is not one: no repetition helps.
     (RespErr::ERR_TOPIC_EXCEPTION, PERMANENT),
     // The batch exceeds the log's segment size: smaller ones may fit.

@@ -149,11 +149,11 @@ fn dispatch(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_
     match event {
         // The delivery is dropped after its callbacks, and with it memory and credits go back.
         Event::Delivery(d) => deliver(rk, inner, scratch, &d),
-        Event::Error { code, text, .. } => {
+        Event::Error { code, text, fatal } => {
             let Some(call) = cb.error else { return 0 };
             let text = c_text(&text);
             // SAFETY: the application's function, called as its type says.
-            unsafe { call(rk, code.0, text.as_ptr(), cb.opaque) };
+            unsafe { call(rk, told(code, fatal).0, text.as_ptr(), cb.opaque) };
             1
         }
         Event::Throttle { broker_name, broker_id, throttle_ms } => {
@@ -174,6 +174,16 @@ fn dispatch(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_
             unsafe { call(rk, json.as_ptr(), json.as_bytes().len(), cb.opaque) };
             1
         }
+    }
+}
+
+/// The code that an error event bears: one for all that are fatal, so that none is taken for a passing one.
+/// `rk_producer_fatal_error` has the error itself.
+pub(super) fn told(code: RespErr, fatal: bool) -> RespErr {
+    if fatal {
+        RespErr::ERR__FATAL
+    } else {
+        code
     }
 }
 
@@ -268,6 +278,10 @@ pub(super) fn flush(rk: *mut rk_producer_t, inner: &Inner, timeout: Option<Durat
     let mut pause = FIRST_PAUSE;
     loop {
         if inner.client.messages_pending() == 0 {
+            // What came with or behind the last report, for instance the error that made it fail.
+            if inner.callbacks.events == 0 {
+                serve(rk, inner, Until::Now, |served| served >= POLL_MAX);
+            }
             return true;
         }
         let left = until.left();

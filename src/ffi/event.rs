@@ -1,6 +1,6 @@
 //! `rk_event_*`: events as objects, for whoever cannot take callbacks.
 
-use super::dispatch::{c_text, kind};
+use super::dispatch::{c_text, kind, told};
 use super::guard::{guard, live, live_mut, put};
 use super::handle::{give, handle, take};
 use super::types::*;
@@ -90,7 +90,7 @@ impl rk_event_t {
                 e.code = d.err();
                 e.dr = Some(DrWalk::new(d, only_errors));
             }
-            Event::Error { code, text, fatal } => (e.code, e.text, e.fatal) = (code, c_text(&text), fatal),
+            Event::Error { code, text, fatal } => (e.code, e.text, e.fatal) = (told(code, fatal), c_text(&text), fatal),
             Event::Throttle { broker_name, broker_id, throttle_ms } => {
                 (e.text, e.number, e.throttle_ms) = (c_text(&broker_name), broker_id, throttle_ms);
             }
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn rk_event_messages(event: *mut rk_event_t, count: *mut u
     })
 }
 
-/// RK_EVENT_ERROR: the code. RK_EVENT_DR: the batch's code; single messages may differ. Otherwise RK_RESP_ERR_NO_ERROR.
+/// RK_EVENT_ERROR: the code, RK_RESP_ERR__FATAL for what rk_producer_fatal_error tells. RK_EVENT_DR: the batch's code; single messages may differ. Otherwise RK_RESP_ERR_NO_ERROR.
 ///
 /// # Safety
 /// `event` is NULL or a live event.

@@ -277,8 +277,8 @@ pub unsafe extern "C" fn rk_producer_flush(rk: *mut rk_producer_t, timeout_ms: c
 }
 
 /// Gives up messages: those that wait (RK_PURGE_F_QUEUE), those that are in flight (RK_PURGE_F_INFLIGHT), or both. Their
-/// reports come with RK_RESP_ERR__PURGE_QUEUE and RK_RESP_ERR__PURGE_INFLIGHT, by poll as always. May be called within
-/// callbacks. RK_RESP_ERR__INVALID_ARG for other flags.
+/// reports come with RK_RESP_ERR__PURGE_QUEUE and RK_RESP_ERR__PURGE_INFLIGHT, by poll as always. Neither is nothing to
+/// do. May be called within callbacks. RK_RESP_ERR__INVALID_ARG for other flags.
 ///
 /// # Safety
 /// `rk` is NULL or a live producer.
@@ -287,7 +287,7 @@ pub unsafe extern "C" fn rk_producer_purge(rk: *mut rk_producer_t, flags: c_int)
     guard!(RespErr::ERR__FAIL.0, {
         let p = live!(rk, RespErr::ERR__INVALID_ARG.0);
         let known = RK_PURGE_F_QUEUE | RK_PURGE_F_INFLIGHT | RK_PURGE_F_NON_BLOCKING;
-        if flags & !known != 0 || flags & (RK_PURGE_F_QUEUE | RK_PURGE_F_INFLIGHT) == 0 {
+        if flags & !known != 0 {
             return RespErr::ERR__INVALID_ARG.0;
         }
         code(p.inner.client.purge(flags))

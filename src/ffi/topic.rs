@@ -41,6 +41,8 @@ struct Raw {
 fn refusal(m: &Raw) -> rk_resp_err_t {
     if m.len > MAX_FIELD || m.key_len > MAX_FIELD {
         RespErr::ERR_MSG_SIZE_TOO_LARGE.0
+    } else if m.partition < RK_PARTITION_UA {
+        RespErr::ERR__UNKNOWN_PARTITION.0
     } else {
         RespErr::ERR__INVALID_ARG.0
     }
@@ -139,7 +141,8 @@ unsafe fn topic_of(inner: &Inner, name: *const c_char) -> Result<&Topic, RespErr
 ///
 /// Returns RK_RESP_ERR_NO_ERROR if the message was accepted. Otherwise there will be no report:
 /// RK_RESP_ERR__QUEUE_FULL (poll, then try again), RK_RESP_ERR_MSG_SIZE_TOO_LARGE (over `message.max.bytes`),
-/// RK_RESP_ERR__UNKNOWN_PARTITION or RK_RESP_ERR__UNKNOWN_TOPIC (if that is known already; else the report says so),
+/// RK_RESP_ERR__UNKNOWN_PARTITION or RK_RESP_ERR__UNKNOWN_TOPIC (if that is known already; else the report says so, with
+/// RK_RESP_ERR_UNKNOWN_TOPIC_OR_PART for a topic that does not come to be),
 /// RK_RESP_ERR__INVALID_ARG (NULL or contradictory arguments, an illegal topic name, a negative time),
 /// RK_RESP_ERR__FATAL (see rk_producer_fatal_error), RK_RESP_ERR__STATE (the producer is being destroyed).
 ///

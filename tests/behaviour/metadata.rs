@@ -102,7 +102,7 @@ fn an_unknown_topic_is_waited_for_then_reported() {
     let t = h.topic("nowhere");
     let id = h.one(&t);
     let f = h.wait_fate(id, ms(3000));
-    assert_eq!((f.err, f.status), (RespErr::ERR__UNKNOWN_TOPIC, Status::NotPersisted));
+    assert_eq!((f.err, f.status), (RespErr::ERR_UNKNOWN_TOPIC_OR_PART, Status::NotPersisted));
     let after = f.at - h.sent_at(id);
     assert!(after >= ms(480) && after < ms(1200), "{after:?}");
     // From then on at once, more or less.
@@ -135,7 +135,7 @@ fn topics_are_created_unless_that_is_switched_off() {
         ("topic.metadata.propagation.max.ms", "200"),
     ];
     let h = Harness::new(&off);
-    assert_eq!(h.wait_fate(h.one(&h.topic("new")), ms(3000)).err, RespErr::ERR__UNKNOWN_TOPIC);
+    assert_eq!(h.wait_fate(h.one(&h.topic("new")), ms(3000)).err, RespErr::ERR_UNKNOWN_TOPIC_OR_PART);
     assert!(h.cluster().topics().is_empty());
 }
 
@@ -191,7 +191,7 @@ fn a_deleted_topic_is_reported_after_the_propagation_time() {
     cluster.delete_topic("t").expect("deleted");
     let id = h.one(&t);
     let f = h.wait_fate(id, ms(3000));
-    assert_eq!((f.err, f.status), (RespErr::ERR__UNKNOWN_TOPIC, Status::NotPersisted));
+    assert_eq!((f.err, f.status), (RespErr::ERR_UNKNOWN_TOPIC_OR_PART, Status::NotPersisted));
     // And it may come back.
     cluster.create_topic("t", 1, 1).expect("a topic");
     let until = Instant::now() + ms(3000);
