@@ -30,12 +30,14 @@ impl MainThread {
         if r.brokers.is_empty() {
             return;
         }
-        let gone: Vec<i32> = {
-            let known = self.shared.brokers.read();
-            known.keys().copied().filter(|id| *id >= 0 && !r.brokers.iter().any(|b| b.node_id == *id)).collect()
-        };
+        // They left the cluster, or are down: their partitions are led by others, or by nobody for now.
+        self.retire_brokers(|id| !r.brokers.iter().any(|b| b.node_id == id));
+    }
+
+    /// Forgets brokers learned from metadata. Partitions that they led have no leader until metadata names one.
+    fn retire_brokers(&mut self, which: impl Fn(i32) -> bool) {
+        let gone: Vec<i32> = self.shared.brokers.read().keys().copied().filter(|id| *id >= 0 && which(*id)).collect();
         for id in gone {
-            // It left the cluster, or is down: its partitions are led by others, or by nobody for now.
             let handle = self.shared.brokers.write().remove(&id);
             if let Some(b) = handle {
                 self.shared.debug(DebugContexts::BROKER, "NODE", || format!("{}: no longer in the cluster", b.name()));
@@ -46,6 +48,22 @@ impl MainThread {
                 }
                 b.send(BrokerOp::Retire);
             }
+        }
+    }
+
+    /// Forgets the cluster's brokers, so that they are found anew from `bootstrap.servers` (KIP-1102). Batches in flight
+    /// come back and wait for their partitions' leaders.
+    pub(super) fn rebootstrap(&mut self, why: &str) {
+        self.asker.rebootstrapped();
+        if !self.shared.brokers.read().keys().any(|id| *id >= 0) {
+            return;
+        }
+        self.shared.log(super::log::NOTICE, "REBOOTSTRAP", format!("Looking for the cluster anew: {why}"));
+        self.retire_brokers(|_| true);
+        for t in self.shared.topics.iter() {
+            // A cluster in another place numbers the epochs of its leaders as it likes.
+            t.state.all_partitions().for_each(|p| p.leader_epoch.store(-1, Relaxed));
+            self.asker.want_soon(&t.state.info.name);
         }
     }
 

@@ -8,6 +8,7 @@ use crate::sys::clock;
 /// Levels are syslog's.
 pub const ERR: i32 = 3;
 pub const WARNING: i32 = 4;
+pub const NOTICE: i32 = 5;
 pub const INFO: i32 = 6;
 pub const DEBUG: i32 = 7;
 

@@ -178,6 +178,9 @@ impl MainThread {
         if self.next_trim.is_none() && self.shared.home.pool.spare_bytes() > 0 {
             self.next_trim = Some(now + Duration::from_secs(1));
         }
+        if self.asker.rebootstrap_at().is_some_and(|t| now >= t) {
+            self.rebootstrap("metadata could not be had for metadata.recovery.rebootstrap.trigger.ms");
+        }
         self.asker.ask(&self.shared, now);
         self.ask_for_producer_id(now);
         self.drive_transaction(now);
@@ -238,8 +241,20 @@ impl MainThread {
     }
 
     fn metadata_arrived(&mut self, tag: u64, from: i32, result: Result<Box<MetadataResponse>, RespErr>) {
-        let name = self.shared.brokers.read().get(&from).map(|b| b.name()).unwrap_or_default();
+        let Some(name) = self.shared.brokers.read().get(&from).map(|b| b.name()) else {
+            // Not a broker of the cluster any more: its word could bring the others back that were forgotten with it.
+            return self.asker.failed(tag);
+        };
         match result {
+            // Such an answer holds nothing else (KIP-1102).
+            Ok(response) if response.error_code != 0 => {
+                let err = RespErr::from_wire(response.error_code);
+                self.shared.debug(DebugContexts::METADATA, "METADATA", || format!("{name}: {}", err.description()));
+                self.asker.failed(tag);
+                if err == RespErr::ERR_REBOOTSTRAP_REQUIRED && self.shared.settings.rebootstrap {
+                    self.rebootstrap(&format!("{name} asks for it"));
+                }
+            }
             Ok(response) => {
                 self.shared.debug(DebugContexts::METADATA, "METADATA", || {
                     format!("{name}: {} brokers, {} topics", response.brokers.len(), response.topics.len())

@@ -52,6 +52,13 @@ pub struct Asker {
     auto_create: bool,
     /// How long one broker is waited for before another is asked.
     patience: Duration,
+    /// Since when metadata was asked for without an answer that is one, and whether an attempt has failed already.
+    in_vain_since: Option<Instant>,
+    failing: bool,
+    /// After how long in vain the known brokers are to be forgotten (KIP-1102); `None`: never.
+    trigger: Option<Duration>,
+    /// Bootstrap brokers are asked even though others are known (KIP-899).
+    rebootstrap: bool,
 }
 
 impl Asker {
@@ -73,6 +80,10 @@ impl Asker {
             refresh,
             auto_create: s.allow_auto_create_topics,
             patience: Duration::from_millis(s.socket_timeout_ms.min(5000) as u64),
+            in_vain_since: None,
+            failing: false,
+            trigger: s.rebootstrap.then(|| Duration::from_millis(s.rebootstrap_trigger_ms as u64)),
+            rebootstrap: s.rebootstrap,
         }
     }
 
@@ -121,9 +132,25 @@ impl Asker {
         self.not_before = None;
     }
 
+    /// When to find the cluster anew, unless metadata comes.
+    pub fn rebootstrap_at(&self) -> Option<Instant> {
+        Some(self.in_vain_since.filter(|_| self.failing)? + self.trigger?)
+    }
+
+    /// The cluster is looked for anew from now on: nothing is expected from those who were asked.
+    pub fn rebootstrapped(&mut self) {
+        self.brokers_wanted = true;
+        if let Some(tag) = self.outstanding.as_ref().map(|o| o.tag) {
+            self.failed(tag);
+        }
+        (self.in_vain_since, self.failing) = (None, false);
+        self.not_before = Some(Instant::now() + self.fast);
+    }
+
     pub fn next_timer(&self) -> Option<Instant> {
         let queries = self.queries.iter().map(|q| q.until);
         let unsent = self.queries.iter().any(|q| q.tag.is_none()).then_some(self.not_before).flatten();
+        let recovery = self.rebootstrap_at();
         let requests: Option<Instant> = match &self.outstanding {
             Some(o) => Some(o.deadline),
             None => {
@@ -133,7 +160,7 @@ impl Asker {
                 first.map(|at| self.not_before.map_or(at, |n| n.max(at)))
             }
         };
-        requests.into_iter().chain(queries).chain(unsent).min()
+        requests.into_iter().chain(queries).chain(unsent).chain(recovery).min()
     }
 
     /// Sends what is due.
@@ -159,6 +186,7 @@ impl Asker {
         }
         if self.outstanding.as_ref().is_some_and(|o| now >= o.deadline) {
             // No word from that broker: ask another.
+            self.failing = true;
             let lost = self.outstanding.take().map(|o| o.topics).unwrap_or_default();
             lost.iter().for_each(|t| self.want(t, now));
         }
@@ -195,15 +223,19 @@ impl Asker {
         let broker = self.choose(shared)?;
         let tag = self.next_tag;
         self.next_tag += 1;
+        self.in_vain_since.get_or_insert_with(Instant::now);
         let request = MetadataQuery { topics, allow_auto_create: self.auto_create };
         broker.send(BrokerOp::Metadata { request, tag });
         Some(tag)
     }
 
-    /// Connected brokers first, then those that have failed least, in turn.
+    /// Connected brokers first, then those that have failed least, in turn. Once others are known, bootstrap brokers are
+    /// among them only if `metadata.recovery.strategy` says so.
     pub(super) fn choose(&mut self, shared: &Shared) -> Option<Arc<BrokerHandle>> {
         let brokers = shared.brokers.read();
-        let mut all: Vec<&Arc<BrokerHandle>> = brokers.values().collect();
+        let known = brokers.keys().any(|id| *id >= 0);
+        let may_ask = |b: &&Arc<BrokerHandle>| b.id >= 0 || self.rebootstrap || !known;
+        let mut all: Vec<&Arc<BrokerHandle>> = brokers.values().filter(may_ask).collect();
         all.sort_by_key(|b| b.id);
         self.turn = self.turn.wrapping_add(1);
         let n = all.len();
@@ -218,6 +250,7 @@ impl Asker {
 
     pub fn answered(&mut self, tag: u64, response: &MetadataResponse, from: i32, from_name: String) {
         self.brokers_wanted = false;
+        (self.in_vain_since, self.failing) = (None, false);
         if self.outstanding.as_ref().is_some_and(|o| o.tag == tag) {
             self.outstanding = None;
         }
@@ -230,6 +263,7 @@ impl Asker {
     }
 
     pub fn failed(&mut self, tag: u64) {
+        self.failing = true;
         let now = Instant::now();
         if self.outstanding.as_ref().is_some_and(|o| o.tag == tag) {
             let topics = self.outstanding.take().map(|o| o.topics).unwrap_or_default();

@@ -202,6 +202,8 @@ impl Conf {
             socket_send_buffer_bytes: global.size("socket.send.buffer.bytes"),
             socket_receive_buffer_bytes: global.size("socket.receive.buffer.bytes"),
             socket_keepalive: global.on("socket.keepalive.enable"),
+            socket_max_fails: global.count("socket.max.fails"),
+            broker_address_ttl_ms: global.int("broker.address.ttl"),
             socket_nodelay: global.on("socket.nagle.disable"),
             broker_address_family: match global.text("broker.address.family") {
                 "v4" => AddressFamily::V4,
@@ -217,6 +219,8 @@ impl Conf {
             metadata_refresh_interval_ms: global.int("topic.metadata.refresh.interval.ms"),
             metadata_max_age_ms: global.int("metadata.max.age.ms"),
             metadata_refresh_fast_interval_ms: global.int("topic.metadata.refresh.fast.interval.ms"),
+            rebootstrap: global.text("metadata.recovery.strategy") == "rebootstrap",
+            rebootstrap_trigger_ms: global.int("metadata.recovery.rebootstrap.trigger.ms"),
             metadata_refresh_sparse: global.on("topic.metadata.refresh.sparse"),
             topic_metadata_propagation_max_ms: global.int("topic.metadata.propagation.max.ms"),
             allow_auto_create_topics: global.on("allow.auto.create.topics"),

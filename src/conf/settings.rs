@@ -156,6 +156,9 @@ pub struct Settings {
     /// 0: the system's.
     pub socket_receive_buffer_bytes: usize,
     pub socket_keepalive: bool,
+    /// Requests timed out in a row after which the connection is closed; 0: never.
+    pub socket_max_fails: u32,
+    pub broker_address_ttl_ms: i64,
     /// `socket.nagle.disable`: set TCP_NODELAY.
     pub socket_nodelay: bool,
     pub broker_address_family: AddressFamily,
@@ -171,6 +174,9 @@ pub struct Settings {
     pub metadata_refresh_interval_ms: i64,
     pub metadata_max_age_ms: i64,
     pub metadata_refresh_fast_interval_ms: i64,
+    /// `metadata.recovery.strategy=rebootstrap`
+    pub rebootstrap: bool,
+    pub rebootstrap_trigger_ms: i64,
     /// Ask for the topics in use only.
     pub metadata_refresh_sparse: bool,
     /// How long a topic may be unknown to the brokers before its messages fail.

@@ -10,6 +10,7 @@ mod content;
 mod events;
 mod limits;
 mod metadata;
+mod recovery;
 mod splits;
 mod time;
 mod verdicts;

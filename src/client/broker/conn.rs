@@ -25,6 +25,8 @@ pub enum Purpose {
         topic_ids: Vec<[u8; 16]>,
         acks: i16,
     },
+    /// Timed out: its fate is decided, and the answer, should it come, is passed over (`socket.max.fails` above 1).
+    GivenUp,
 }
 
 /// A request, from its first byte written to its response.

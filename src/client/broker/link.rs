@@ -13,6 +13,7 @@ use crate::protocol::api::ApiKey;
 use crate::sys::socket::{self, Tcp};
 use rand::RngExt;
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
@@ -28,6 +29,35 @@ pub enum Link {
     Up(Box<Conn>),
 }
 
+/// The addresses that the broker's name had when it was last resolved.
+#[derive(Default)]
+pub struct Addresses {
+    of: (String, u16),
+    all: Vec<SocketAddr>,
+    resolved: Option<Instant>,
+}
+
+impl Addresses {
+    /// The addresses of `host:port`, resolved anew if the last time is `ttl` ago or was for another name.
+    fn get(
+        &mut self,
+        host: &str,
+        port: u16,
+        now: Instant,
+        ttl: Duration,
+        resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>>,
+    ) -> io::Result<Vec<SocketAddr>> {
+        let fresh = self.resolved.is_some_and(|at| now < at + ttl) && self.of.0 == host && self.of.1 == port;
+        if !fresh {
+            self.resolved = None;
+            self.all = resolve()?;
+            self.of = (host.to_owned(), port);
+            self.resolved = Some(now);
+        }
+        Ok(self.all.clone())
+    }
+}
+
 impl BrokerThread {
     /// Starts to connect if there is a reason to and the backoff is over.
     pub(super) fn connect_if_wanted(&mut self, now: Instant) {
@@ -37,7 +67,9 @@ impl BrokerThread {
         }
         self.me.set_state(LinkState::TryConnect);
         let (host, port) = self.me.address.lock().clone();
-        match socket::resolve(&host, port, self.family) {
+        let ttl = Duration::from_millis(self.shared.settings.broker_address_ttl_ms as u64);
+        let resolved = self.addresses.get(&host, port, now, ttl, || socket::resolve(&host, port, self.family));
+        match resolved {
             Ok(addrs) => {
                 self.try_next(addrs.into(), None);
             }
@@ -187,9 +219,14 @@ impl BrokerThread {
 
     /// A request that will not be answered: its batches are tried again or reported.
     pub(super) fn lost_request(&mut self, request: InFlight) {
-        let (started, code) = (request.started(), self.abandon_code);
-        match request.purpose {
-            Purpose::ApiVersions => {}
+        let started = request.started();
+        self.lost(request.purpose, started, self.abandon_code);
+    }
+
+    /// As `lost_request`: what the request was for, whether any of it was written, and how it was lost.
+    pub(super) fn lost(&mut self, purpose: Purpose, started: bool, code: RespErr) {
+        match purpose {
+            Purpose::ApiVersions | Purpose::GivenUp => {}
             Purpose::Metadata { tag } => self.metadata_failed(tag, code),
             Purpose::Query { tag } => self.query_answered(tag, Err(code)),
             Purpose::ProducerId => self.producer_id_answered(Err(code)),
@@ -224,5 +261,27 @@ impl BrokerThread {
             _ => s.socket_timeout_ms,
         };
         Instant::now() + Duration::from_millis(ms as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_kept_for_their_time() {
+        let mut a = Addresses::default();
+        let (t0, ttl) = (Instant::now(), Duration::from_secs(1));
+        let list = |n: u16| vec![SocketAddr::from(([127, 0, 0, 1], n))];
+        assert_eq!(a.get("h", 1, t0, ttl, || Ok(list(1))).ok(), Some(list(1)));
+        assert_eq!(a.get("h", 1, t0 + ttl / 2, ttl, || Ok(list(2))).ok(), Some(list(1)));
+        assert_eq!(a.get("h", 1, t0 + ttl, ttl, || Ok(list(3))).ok(), Some(list(3)));
+        // Another name, and another port.
+        assert_eq!(a.get("g", 1, t0 + ttl, ttl, || Ok(list(4))).ok(), Some(list(4)));
+        assert_eq!(a.get("g", 2, t0 + ttl, ttl, || Ok(list(5))).ok(), Some(list(5)));
+        // A failure is not kept.
+        assert!(a.get("h", 1, t0, ttl, || Err(io::ErrorKind::NotFound.into())).is_err());
+        assert_eq!(a.get("h", 1, t0, ttl, || Ok(list(6))).ok(), Some(list(6)));
+        assert_eq!(a.get("h", 1, t0, Duration::ZERO, || Ok(list(7))).ok(), Some(list(7)));
     }
 }

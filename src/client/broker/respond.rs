@@ -138,8 +138,10 @@ impl BrokerThread {
             self.lost_request(request);
             return Err(format!("a response with correlation id {id} where {expected} was due"));
         }
+        self.timed_out_in_a_row = 0;
         let header = finish_response_header(&mut r, api, version).map_err(bad);
         match request.purpose {
+            Purpose::GivenUp => Ok(After::Nothing),
             Purpose::ApiVersions => {
                 header?;
                 let body = ApiVersionsResponse::decode_any(&mut r, version).map_err(bad)?;

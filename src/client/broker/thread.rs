@@ -6,6 +6,7 @@ use super::schedule::Schedule;
 use super::{BrokerHandle, BrokerOp, LinkState, MetadataQuery, Query};
 use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict};
+use crate::client::log::WARNING;
 use crate::client::shared::Shared;
 use crate::client::spawn;
 use crate::client::topic::Partition;
@@ -40,6 +41,10 @@ pub struct BrokerThread {
     /// The broker asked to be left alone until then (KIP-219).
     pub(super) throttled_until: Option<Instant>,
     pub(super) backoff_ms: u64,
+    /// Requests that timed out since the last answer.
+    pub(super) timed_out_in_a_row: u32,
+    /// The addresses of the broker's name, for `broker.address.ttl`.
+    pub(super) addresses: super::link::Addresses,
     pub(super) reported_down: bool,
     /// With what code requests of a link that goes down are lost.
     pub(super) abandon_code: RespErr,
@@ -73,6 +78,8 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             produce_in_flight: 0,
             throttled_until: None,
             backoff_ms: 0,
+            timed_out_in_a_row: 0,
+            addresses: super::link::Addresses::default(),
             reported_down: false,
             abandon_code: RespErr::ERR__TRANSPORT,
             stopping: false,
@@ -259,7 +266,9 @@ impl BrokerThread {
         let Link::Up(conn) = &mut self.link else { return };
         let mut over = Vec::new();
         let mut stuck = false;
-        let mut next: Option<Instant> = conn.in_flight.front().map(|r| r.deadline);
+        let waiting = |r: &&super::conn::InFlight| !matches!(r.purpose, Purpose::GivenUp);
+        let mut next: Option<Instant> =
+            conn.in_flight.iter().filter(waiting).map(|r| r.deadline).filter(|d| now < *d).min();
         for request in &mut conn.in_flight {
             let whole = request.fully_written();
             let Purpose::Produce { batches, .. } = &mut request.purpose else { continue };
@@ -275,18 +284,50 @@ impl BrokerThread {
                 }
             }
         }
-        let late = conn.in_flight.front().filter(|r| now >= r.deadline).map(|r| (r.api, r.sent.elapsed().as_millis()));
+        let late = conn.in_flight.iter().filter(waiting).find(|r| now >= r.deadline);
+        let late = late.map(|r| (r.api, r.sent.elapsed().as_millis()));
         self.next_scan = next;
         for batch in over {
             self.settle(batch, Verdict::failed(RespErr::ERR__MSG_TIMED_OUT, Status::PossiblyPersisted));
         }
         if let Some((api, after)) = late {
-            self.me.counters.req_timeouts.fetch_add(1, Relaxed);
             let text = format!("{} request timed out after {after} ms in flight", api.api().name);
-            self.go_down(RespErr::ERR__TIMED_OUT, text);
-        } else if stuck {
+            if self.may_go_on_after_time_outs(now) {
+                self.shared.log(WARNING, "REQTMOUT", format!("{}: {text}", self.me.name()));
+                self.give_up_late(now);
+            } else {
+                self.go_down(RespErr::ERR__TIMED_OUT, text);
+            }
+        }
+        if stuck && matches!(self.link, Link::Up(_)) {
             let text = "the broker has taken no data for as long as messages may wait".to_owned();
             self.go_down(RespErr::ERR__TIMED_OUT, text);
+        }
+    }
+
+    /// Counts the requests that are late; whether the connection may stay open all the same (`socket.max.fails`). What is
+    /// written in part must be gone on with or be given up with the connection, and the handshake is its own judge.
+    fn may_go_on_after_time_outs(&mut self, now: Instant) -> bool {
+        let most = self.shared.settings.socket_max_fails;
+        let Link::Up(conn) = &self.link else { return false };
+        let late = || conn.in_flight.iter().filter(|r| now >= r.deadline && !matches!(r.purpose, Purpose::GivenUp));
+        self.me.counters.req_timeouts.fetch_add(late().count() as u64, Relaxed);
+        self.timed_out_in_a_row = self.timed_out_in_a_row.saturating_add(late().count() as u32);
+        (most == 0 || self.timed_out_in_a_row < most)
+            && late().all(|r| r.fully_written() && !matches!(r.purpose, Purpose::ApiVersions))
+    }
+
+    /// Decides the fate of requests that are late as if their answers were lost, and leaves their place in the order of
+    /// answers to them.
+    fn give_up_late(&mut self, now: Instant) {
+        let Link::Up(conn) = &mut self.link else { return };
+        let late = conn.in_flight.iter_mut().filter(|r| now >= r.deadline);
+        let lost: Vec<Purpose> = late.map(|r| std::mem::replace(&mut r.purpose, Purpose::GivenUp)).collect();
+        for purpose in lost {
+            if matches!(purpose, Purpose::Produce { .. }) {
+                self.produce_in_flight = self.produce_in_flight.saturating_sub(1);
+            }
+            self.lost(purpose, true, RespErr::ERR__TIMED_OUT);
         }
     }
 

@@ -32,18 +32,15 @@ pub(super) static ROWS: &[Property] = &[
          unless it is 1.",
     ),
     alias("max.in.flight", "max.in.flight.requests.per.connection"),
-    choice("metadata.recovery.strategy", &["none", "rebootstrap"], "rebootstrap")
-        .no_effect("bootstrap servers are asked again whenever no other broker answers")
-        .about(
-            "What to do when no known broker can be reached: `rebootstrap` starts again from `bootstrap.servers`, \
-         `none` goes on trying the known ones (KIP-899).",
-        ),
-    int("metadata.recovery.rebootstrap.trigger.ms", 0, 2_147_483_647, 300_000)
-        .no_effect("bootstrap servers are asked again as soon as no other broker answers")
-        .about(
-            "How long metadata could not be had before `metadata.recovery.strategy=rebootstrap` sets in \
-         (KIP-1102).",
-        ),
+    choice("metadata.recovery.strategy", &["none", "rebootstrap"], "rebootstrap").about(
+        "What to do when no known broker can be reached: `rebootstrap` asks `bootstrap.servers` again, `none` goes on \
+         trying the known ones (KIP-899).",
+    ),
+    int("metadata.recovery.rebootstrap.trigger.ms", 0, 2_147_483_647, 300_000).about(
+        "How long metadata must have been asked for in vain until `metadata.recovery.strategy=rebootstrap` forgets the \
+         known brokers and finds the cluster anew from `bootstrap.servers`, as it does at once when a broker asks for \
+         that (KIP-1102).",
+    ),
     int("topic.metadata.refresh.interval.ms", -1, 3_600_000, 300_000).about(
         "How often metadata of the topics in use is asked for even without a reason, to see new brokers, \
          partitions and leaders. -1 switches it off, which is not advised.",
@@ -90,10 +87,8 @@ pub(super) static ROWS: &[Property] = &[
         .about("Let the system probe idle connections (SO_KEEPALIVE), so that dead peers are noticed."),
     boolean("socket.nagle.disable", true).about("Send at once instead of gathering small packets (TCP_NODELAY)."),
     int("socket.max.fails", 0, 1_000_000, 1)
-        .no_effect("a request that times out closes its connection at once")
         .about("Requests timed out in a row after which the connection is closed and opened anew; 0 never does."),
     int("broker.address.ttl", 0, 86_400_000, 1000)
-        .no_effect("a name is resolved for each connection")
         .about("How long, in milliseconds, the addresses of a host name are used before the name is resolved again."),
     choice("broker.address.family", &["any", "v4", "v6"], "any")
         .about("Which addresses of a broker to use: IPv4, IPv6 or both."),
