@@ -563,6 +563,10 @@ typedef struct rk_mock_cluster_t rk_mock_cluster_t;
 /**
  * A producer. Thread-safe: any thread may produce, poll, flush, purge and so on at any time; only rk_producer_destroy must
  * come after everything else.
+ *
+ * After fork() it goes on in the parent. In the child its threads do not exist: everything fails at once with
+ * RK_RESP_ERR__STATE, and rk_producer_destroy forgets it without freeing it. Make a new one there. A child that comes from
+ * a fork within a delivery callback sees the rest of that batch's callbacks, should it return.
  */
 typedef struct rk_producer_t rk_producer_t;
 

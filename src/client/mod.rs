@@ -5,6 +5,7 @@ mod cluster;
 mod delivery;
 mod events;
 mod expiry;
+mod forks;
 mod headers;
 mod idempotence;
 mod log;
@@ -22,6 +23,7 @@ mod transaction;
 
 pub use delivery::{Delivery, Report, Reports, Status, OFFSET_INVALID};
 pub use events::Event;
+pub use forks::generation;
 pub use headers::{Headers, HeadersRef};
 pub use metadata::{BrokerMeta, ClusterMetadata, PartitionMeta, TopicMeta};
 pub use produce::{Message, PartitionerArgs, PartitionerFn, PARTITION_UA};

@@ -3,6 +3,7 @@
 use super::broker::BrokerOp;
 use super::events::Event;
 use super::expiry;
+use super::forks;
 use super::log::{Logger, WARNING};
 use super::main_thread::{MainOp, MainThread};
 use super::metadata::ClusterMetadata;
@@ -35,10 +36,14 @@ const DEFAULT_PORT: u16 = 9092;
 static INSTANCES: AtomicU32 = AtomicU32::new(0);
 
 /// A producer. Every method may be called from any thread. Dropping it closes it.
+///
+/// After fork(2) the child's copy refuses everything with `ERR__STATE`, and dropping it there leaks it.
 pub struct Producer {
     shared: Arc<Shared>,
     main: Mutex<Option<JoinHandle<()>>>,
     mock: Option<Arc<MockCluster>>,
+    /// The process that it was made in; see `forks`.
+    generation: u32,
 }
 
 impl Producer {
@@ -70,7 +75,10 @@ impl Producer {
                 .map_err(|e| format!("Failed to start the main thread: {e}"))
         });
         match started {
-            Ok(handle) => Ok(Producer { shared, main: Mutex::new(Some(handle)), mock }),
+            Ok(handle) => {
+                forks::register(&shared);
+                Ok(Producer { shared, main: Mutex::new(Some(handle)), mock, generation: forks::generation() })
+            }
             Err(text) => {
                 shared.brokers.read().values().for_each(|b| b.send(BrokerOp::Stop));
                 Err(text)
@@ -82,6 +90,12 @@ impl Producer {
         &self.shared
     }
 
+    /// It was made by the parent of this process: its threads are not here.
+    #[inline(always)]
+    pub fn is_parents(&self) -> bool {
+        self.generation != forks::generation()
+    }
+
     /// The client's name: `client.id#producer-N`.
     pub fn name(&self) -> &CStr {
         &self.shared.name
@@ -89,6 +103,9 @@ impl Producer {
 
     /// A topic, for producing without a name look-up. Fails with `ERR__INVALID_ARG` if no topic can have that name.
     pub fn topic(&self, name: &str) -> Result<Topic, RespErr> {
+        if self.is_parents() {
+            return Err(RespErr::ERR__STATE);
+        }
         self.shared.topic(name).cloned()
     }
 
@@ -97,6 +114,9 @@ impl Producer {
     pub fn topic_by_name(&self, name: &[u8]) -> Result<&Topic, RespErr> {
         if let Some(t) = self.shared.topics.get(name) {
             return Ok(t);
+        }
+        if self.is_parents() {
+            return Err(RespErr::ERR__STATE);
         }
         self.shared.topic(std::str::from_utf8(name).map_err(|_| RespErr::ERR__INVALID_ARG)?)
     }
@@ -113,6 +133,9 @@ impl Producer {
     /// The next event. Waits at most `timeout` for it: `None` for ever, zero not at all.
     #[inline]
     pub fn poll_event(&self, timeout: Option<Duration>) -> Option<Event> {
+        if self.is_parents() {
+            return None;
+        }
         if self.shared.closing.load(Relaxed) && self.shared.events.is_empty() {
             // A message whose produce call overlapped `close` may have been queued behind its back.
             self.shared.fail_everything(RespErr::ERR__DESTROY);
@@ -122,6 +145,9 @@ impl Producer {
 
     /// While on, what is queued is sent without waiting for linger. Counted: each on needs an off.
     pub fn set_flushing(&self, on: bool) {
+        if self.is_parents() {
+            return;
+        }
         if on {
             self.shared.flushing.fetch_add(1, AcqRel);
             self.shared.wake_brokers();
@@ -132,6 +158,9 @@ impl Producer {
 
     /// Messages whose report has not been served, and other events that wait.
     pub fn len(&self) -> usize {
+        if self.is_parents() {
+            return 0;
+        }
         self.messages_pending() + self.shared.events.others()
     }
 
@@ -154,6 +183,9 @@ impl Producer {
     pub fn purge(&self, flags: i32) -> Result<(), RespErr> {
         if flags & !(PURGE_QUEUE | PURGE_INFLIGHT | PURGE_NON_BLOCKING) != 0 {
             return Err(RespErr::ERR__INVALID_ARG);
+        }
+        if self.is_parents() {
+            return Err(RespErr::ERR__STATE);
         }
         if flags & PURGE_INFLIGHT != 0 {
             let brokers: Vec<_> = self.shared.brokers.read().values().cloned().collect();
@@ -181,6 +213,9 @@ impl Producer {
 
     /// Asks a broker for the cluster's metadata: all topics, or one, or (neither) the brokers alone.
     pub fn metadata(&self, all: bool, only: Option<&Topic>, timeout: Duration) -> Result<ClusterMetadata, RespErr> {
+        if self.is_parents() {
+            return Err(RespErr::ERR__STATE);
+        }
         let until = Instant::now() + timeout;
         let (reply, answer) = bounded(1);
         let topic = only.map(|t| t.state.info.name.clone());
@@ -196,22 +231,31 @@ impl Producer {
     /// A descriptor that is readable while there are events. It belongs to the client: poll it, don't read or close it.
     /// −1 if the system has none to give.
     pub fn event_fd(&self) -> RawFd {
+        if self.is_parents() {
+            return -1;
+        }
         self.shared.events.descriptor().unwrap_or(-1)
     }
 
     /// The error after which the client refuses to go on, if there was one.
     pub fn fatal_error(&self) -> Option<(RespErr, String)> {
+        if self.is_parents() {
+            return Some((RespErr::ERR__STATE, forks::WHY.to_owned()));
+        }
         self.shared.fatal.lock().clone()
     }
 
     /// The embedded cluster of `test.mock.num.brokers`.
     pub fn mock_cluster(&self) -> Option<Arc<MockCluster>> {
-        self.mock.clone()
+        self.mock.clone().filter(|_| !self.is_parents())
     }
 
     /// Ends the client's threads. What is queued or in flight gets a report with `ERR__DESTROY`; reports remain to be
     /// taken by `poll_event`. Produce is refused from here on.
     pub fn close(&self) {
+        if self.is_parents() {
+            return;
+        }
         let Some(main) = self.main.lock().take() else { return };
         self.shared.closing.store(true, Release);
         let _ = self.shared.refuse.compare_exchange(0, RespErr::ERR__STATE.0, AcqRel, Relaxed);
@@ -225,6 +269,11 @@ impl Producer {
 
 impl Drop for Producer {
     fn drop(&mut self) {
+        if self.is_parents() {
+            // There is nothing to join, and to free it would take locks that nobody will ever release.
+            std::mem::forget((self.shared.clone(), self.mock.clone(), self.main.try_lock().and_then(|mut m| m.take())));
+            return;
+        }
         self.close();
         while self.shared.events.pop(Some(Duration::ZERO)).is_some() {}
     }

@@ -148,7 +148,14 @@ fn dispatch(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_
     let cb = &inner.callbacks;
     match event {
         // The delivery is dropped after its callbacks, and with it memory and credits go back.
-        Event::Delivery(d) => deliver(rk, inner, scratch, &d),
+        Event::Delivery(d) => {
+            let served = deliver(rk, inner, scratch, &d);
+            if inner.client.is_parents() {
+                // A callback forked, and this is the child: memory and credits are the parent's.
+                std::mem::forget(d);
+            }
+            served
+        }
         Event::Error { code, text, fatal } => {
             let Some(call) = cb.error else { return 0 };
             let text = c_text(&text);
@@ -237,7 +244,9 @@ pub(super) fn serve(rk: *mut rk_producer_t, inner: &Inner, until: Until, stop: i
         served += dispatch(rk, inner, &mut scratch, event);
     }
     scratch.clear();
-    inner.scratch.lock().push(scratch);
+    if !inner.client.is_parents() {
+        inner.scratch.lock().push(scratch);
+    }
     served
 }
 
@@ -283,6 +292,9 @@ pub(super) fn flush(rk: *mut rk_producer_t, inner: &Inner, timeout: Option<Durat
                 serve(rk, inner, Until::Now, |served| served >= POLL_MAX);
             }
             return true;
+        }
+        if inner.client.is_parents() {
+            return false;
         }
         let left = until.left();
         let slice = left.map_or(pause, |l| l.min(pause));

@@ -21,7 +21,7 @@ pub struct rk_event_t {
     throttle_ms: i32,
     dr: Option<DrWalk>,
 }
-handle!(rk_event_t, b'e');
+handle!(rk_event_t, b'e', OF_PROCESS);
 
 /// Delivery reports, walked record by record or as an array. Fields drop in this order: the walk before what it walks.
 struct DrWalk {

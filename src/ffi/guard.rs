@@ -35,6 +35,19 @@ macro_rules! live {
 }
 pub(super) use live;
 
+/// As `live!`, for exports that wait or lock: leaves with `$child` if the object came from the parent process by fork.
+macro_rules! live_here {
+    ($ptr:expr, $fallback:expr, $child:expr) => {{
+        let object = $crate::ffi::guard::live!($ptr, $fallback);
+        // SAFETY: as in `live!`.
+        if unsafe { $crate::ffi::handle::is_parents($ptr) } {
+            return $child;
+        }
+        object
+    }};
+}
+pub(super) use live_here;
+
 /// As `live!`, for exports that change the object: the contract says that no other thread uses it meanwhile.
 macro_rules! live_mut {
     ($ptr:expr $(, $fallback:expr)?) => {

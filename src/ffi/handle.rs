@@ -3,17 +3,24 @@
 //! destructions are noticed and refused. That is best effort: once the allocator has reused the memory, nothing can be
 //! told any more.
 
+use crate::client::generation;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(super) trait Handle {
     /// A number that memory rarely holds by chance, different for each type.
     const TAG: u64;
+    /// It lives with threads of the process that made it. In a child (fork) destroying it only marks it as dead.
+    const OF_PROCESS: bool = false;
+    /// In a child it is as good as dead at once.
+    const ONLY_THERE: bool = false;
 }
 
 /// What a handle points to; C sees it as an opaque `T`. The tag comes first, so that it can be read whatever the type is.
 #[repr(C)]
 struct Tagged<T> {
     tag: AtomicU64,
+    /// The process that it was made in (`client::generation`).
+    generation: u32,
     object: T,
 }
 
@@ -26,12 +33,18 @@ macro_rules! handle {
             const TAG: u64 = 0x726b_6b61_666b_6100 | $letter as u64;
         }
     };
+    ($type:ty, $letter:literal, $($limit:ident),+) => {
+        impl $crate::ffi::handle::Handle for $type {
+            const TAG: u64 = 0x726b_6b61_666b_6100 | $letter as u64;
+            $(const $limit: bool = true;)+
+        }
+    };
 }
 pub(super) use handle;
 
 /// Hands an object to C.
 pub(super) fn give<T: Handle>(object: T) -> *mut T {
-    Box::into_raw(Box::new(Tagged { tag: AtomicU64::new(T::TAG), object })).cast()
+    Box::into_raw(Box::new(Tagged { tag: AtomicU64::new(T::TAG), generation: generation(), object })).cast()
 }
 
 /// The tag of whatever the handle points to.
@@ -55,7 +68,24 @@ pub(super) unsafe fn live<'a, T: Handle>(ptr: *const T) -> Option<&'a T> {
         return None;
     }
     // SAFETY: the tag says that it is a `Tagged<T>`.
-    Some(unsafe { &(*ptr.cast::<Tagged<T>>()).object })
+    let tagged = unsafe { &*ptr.cast::<Tagged<T>>() };
+    if T::ONLY_THERE && tagged.generation != generation() {
+        return None;
+    }
+    Some(&tagged.object)
+}
+
+/// Whether a handle came into this process by fork: it is alive, and was made by the parent.
+///
+/// # Safety
+/// As [`live`].
+pub(super) unsafe fn is_parents<T: Handle>(ptr: *const T) -> bool {
+    // SAFETY: by contract.
+    if ptr.is_null() || unsafe { tag(ptr) }.load(Relaxed) != T::TAG {
+        return false;
+    }
+    // SAFETY: the tag says that it is a `Tagged<T>`.
+    unsafe { (*ptr.cast::<Tagged<T>>()).generation != generation() }
 }
 
 /// As [`live`], to change the object.
@@ -82,7 +112,13 @@ pub(super) unsafe fn take<T: Handle>(ptr: *mut T) -> Option<T> {
         return None;
     }
     // SAFETY: it came from `give`, of this type, and the tag says that nobody took it before.
-    Some(unsafe { Box::from_raw(ptr.cast::<Tagged<T>>()) }.object)
+    let tagged = unsafe { Box::from_raw(ptr.cast::<Tagged<T>>()) };
+    if T::OF_PROCESS && tagged.generation != generation() {
+        // Freeing it would wait for threads and locks that are the parent's.
+        Box::leak(tagged);
+        return None;
+    }
+    Some(tagged.object)
 }
 
 /// A handle that C may use but that belongs to the library: gone with its owner.

@@ -18,7 +18,7 @@ pub struct rk_mock_cluster_t {
     /// Belongs to a producer.
     borrowed: bool,
 }
-handle!(rk_mock_cluster_t, b'm');
+handle!(rk_mock_cluster_t, b'm', OF_PROCESS, ONLY_THERE);
 
 impl rk_mock_cluster_t {
     fn new(cluster: Arc<MockCluster>, borrowed: bool) -> rk_mock_cluster_t {

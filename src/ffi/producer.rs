@@ -3,8 +3,8 @@
 use super::conf::rk_conf_t;
 use super::dispatch::{self, Callbacks};
 use super::event::rk_event_t;
-use super::guard::{guard, live, put_text, text, timeout};
-use super::handle::{give, handle, take, Lent};
+use super::guard::{guard, live, live_here, put_text, text, timeout};
+use super::handle::{give, handle, is_parents, take, Lent};
 use super::mock::rk_mock_cluster_t;
 use super::topic::rk_topic_t;
 use super::types::*;
@@ -17,10 +17,14 @@ use std::sync::{Arc, OnceLock};
 
 /// A producer. Thread-safe: any thread may produce, poll, flush, purge and so on at any time; only rk_producer_destroy must
 /// come after everything else.
+///
+/// After fork() it goes on in the parent. In the child its threads do not exist: everything fails at once with
+/// RK_RESP_ERR__STATE, and rk_producer_destroy forgets it without freeing it. Make a new one there. A child that comes from
+/// a fork within a delivery callback sees the rest of that batch's callbacks, should it return.
 pub struct rk_producer_t {
     pub(super) inner: Arc<Inner>,
 }
-handle!(rk_producer_t, b'p');
+handle!(rk_producer_t, b'p', OF_PROCESS);
 
 /// What topics keep alive after the producer's handle is gone.
 pub(super) struct Inner {
@@ -169,6 +173,12 @@ pub unsafe extern "C" fn rk_producer_new(
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_destroy(rk: *mut rk_producer_t) {
     guard!((), {
+        // SAFETY: by contract.
+        if unsafe { is_parents(rk) } {
+            // SAFETY: by contract.
+            drop(unsafe { take(rk) });
+            return;
+        }
         let p = live!(rk);
         let inner = p.inner.clone();
         if dispatch::within_callback(inner.id()) {
@@ -210,12 +220,15 @@ pub unsafe extern "C" fn rk_producer_name(rk: *const rk_producer_t) -> *const c_
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_poll(rk: *mut rk_producer_t, timeout_ms: c_int) -> c_int {
     guard!(RespErr::ERR__FAIL.0, {
-        let p = live!(rk, RespErr::ERR__INVALID_ARG.0);
+        let p = live_here!(rk, RespErr::ERR__INVALID_ARG.0, RespErr::ERR__STATE.0);
         let inner = &*p.inner;
         if inner.callbacks.events != 0 || dispatch::within_callback(inner.id()) {
             return RespErr::ERR__STATE.0;
         }
         let served = dispatch::with_frame(inner.id(), || dispatch::poll(rk, inner, timeout(timeout_ms)));
+        if inner.client.is_parents() {
+            return RespErr::ERR__STATE.0;
+        }
         served.try_into().unwrap_or(c_int::MAX)
     })
 }
@@ -262,13 +275,16 @@ pub unsafe extern "C" fn rk_producer_event_fd(rk: *mut rk_producer_t) -> c_int {
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_flush(rk: *mut rk_producer_t, timeout_ms: c_int) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
-        let p = live!(rk, RespErr::ERR__INVALID_ARG.0);
+        let p = live_here!(rk, RespErr::ERR__INVALID_ARG.0, RespErr::ERR__STATE.0);
         let inner = &*p.inner;
         if dispatch::within_callback(inner.id()) {
             return RespErr::ERR__STATE.0;
         }
         let done = dispatch::with_frame(inner.id(), || dispatch::flush(rk, inner, timeout(timeout_ms)));
-        if done {
+        if inner.client.is_parents() {
+            // A callback forked, and this is the child.
+            RespErr::ERR__STATE.0
+        } else if done {
             RespErr::NO_ERROR.0
         } else {
             RespErr::ERR__TIMED_OUT.0
@@ -354,7 +370,7 @@ pub unsafe extern "C" fn rk_producer_topic(rk: *mut rk_producer_t, topic: *const
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_mock(rk: *mut rk_producer_t) -> *mut rk_mock_cluster_t {
     guard!(std::ptr::null_mut(), {
-        let inner = &live!(rk, std::ptr::null_mut()).inner;
+        let inner = &live_here!(rk, std::ptr::null_mut(), std::ptr::null_mut()).inner;
         let lent = inner.mock.get_or_init(|| inner.client.mock_cluster().map(rk_mock_cluster_t::lend));
         lent.as_ref().map_or(std::ptr::null_mut(), |m| m.0)
     })

@@ -16,7 +16,7 @@ pub struct rk_topic_t {
     pub(super) topic: Topic,
     inner: Arc<Inner>,
 }
-handle!(rk_topic_t, b't');
+handle!(rk_topic_t, b't', OF_PROCESS);
 
 impl rk_topic_t {
     pub(super) fn give(topic: Topic, inner: Arc<Inner>) -> *mut rk_topic_t {

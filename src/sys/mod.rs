@@ -1,6 +1,7 @@
 //! What the operating system gives: clocks, sockets, waiting, signals.
 
 pub mod clock;
+pub mod fork;
 pub mod interrupt;
 pub mod memory;
 pub mod poll;
