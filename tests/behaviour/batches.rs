@@ -127,7 +127,14 @@ fn round_robin_and_random_spread_each_message() {
     let fates = h.fates();
     let chosen: Vec<i32> = ids.iter().map(|id| fates[id].partition).collect();
     assert!(chosen.windows(2).all(|w| w[1] == (w[0] + 1) % 4), "{chosen:?}");
-    let (h, t) = ready(4, &[("partitioner", "random"), ("sticky.partitioning.linger.ms", "0")]);
+    let (h, t) = ready(
+        4,
+        &[
+            ("partitioner", "random"),
+            ("sticky.partitioning.linger.ms", "0"),
+            ("partitioner.adaptive.partitioning.enable", "false"),
+        ],
+    );
     let ids = h.produce_many(&t, PARTITION_UA, 4000);
     h.flush(ms(5000));
     let fates = h.fates();
