@@ -50,6 +50,13 @@ static void refused(handles_t *h) {
     CHECK(rk_producer_mock(h->rk) == NULL);
     CHECK_ERR(rk_producer_fatal_error(h->rk, why, sizeof why), RK_RESP_ERR__STATE);
     CHECK(strstr(why, "fork") != NULL);
+    rk_error_t *error = rk_producer_begin_transaction(h->rk);
+    CHECK_ERR(rk_error_code(error), RK_RESP_ERR__STATE);
+    CHECK(strstr(rk_error_string(error), "fork") != NULL);
+    rk_error_destroy(error);
+    error = rk_producer_init_transactions(h->rk, -1);
+    CHECK_ERR(rk_error_code(error), RK_RESP_ERR__STATE);
+    rk_error_destroy(error);
     CHECK(rk_producer_name(h->rk) != NULL);
     CHECK_STR(rk_topic_name(h->topic), "t");
     CHECK(test_now() - start < 10);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
 /// What a client that came by fork says of itself.
-pub const WHY: &str =
+pub const MADE_BEFORE_FORK: &str =
     "the producer was made by the parent of this process, before fork(): its threads and connections are \
                        the parent's; make a new one here";
 

@@ -23,7 +23,7 @@ mod transaction;
 
 pub use delivery::{Delivery, Report, Reports, Status, OFFSET_INVALID};
 pub use events::Event;
-pub use forks::generation;
+pub use forks::{generation, MADE_BEFORE_FORK};
 pub use headers::{Headers, HeadersRef};
 pub use metadata::{BrokerMeta, ClusterMetadata, PartitionMeta, TopicMeta};
 pub use produce::{Message, PartitionerArgs, PartitionerFn, PARTITION_UA};

@@ -240,7 +240,7 @@ impl Producer {
     /// The error after which the client refuses to go on, if there was one.
     pub fn fatal_error(&self) -> Option<(RespErr, String)> {
         if self.is_parents() {
-            return Some((RespErr::ERR__STATE, forks::WHY.to_owned()));
+            return Some((RespErr::ERR__STATE, forks::MADE_BEFORE_FORK.to_owned()));
         }
         self.shared.fatal.lock().clone()
     }

@@ -3,11 +3,11 @@
 
 use super::dispatch;
 use super::error::rk_error_t;
-use super::guard::{guard, live, text, timeout};
+use super::guard::{guard, live, live_here, text, timeout};
 use super::handle::{give, handle, take};
 use super::producer::rk_producer_t;
 use super::topic_partition::{offsets_of, rk_topic_partition_list_t};
-use crate::client::{GroupMetadata, Producer};
+use crate::client::{GroupMetadata, Producer, MADE_BEFORE_FORK};
 use crate::error::{Error, RespErr};
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
@@ -81,6 +81,10 @@ fn no_producer() -> *mut rk_error_t {
     rk_error_t::give(Error::new(RespErr::ERR__INVALID_ARG, "no producer given, or it has been destroyed"))
 }
 
+fn of_parent() -> *mut rk_error_t {
+    rk_error_t::give(Error::new(RespErr::ERR__STATE, MADE_BEFORE_FORK))
+}
+
 /// Runs a transactional call, which may serve callbacks by the function that it is given.
 fn run(
     rk: *mut rk_producer_t,
@@ -111,7 +115,7 @@ fn run(
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_init_transactions(rk: *mut rk_producer_t, timeout_ms: c_int) -> *mut rk_error_t {
     guard!(panicked(), {
-        let p = live!(rk, no_producer());
+        let p = live_here!(rk, no_producer(), of_parent());
         run(rk, p, |client, _| client.init_transactions(timeout(timeout_ms)))
     })
 }
@@ -126,7 +130,7 @@ pub unsafe extern "C" fn rk_producer_init_transactions(rk: *mut rk_producer_t, t
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_begin_transaction(rk: *mut rk_producer_t) -> *mut rk_error_t {
     guard!(panicked(), {
-        let p = live!(rk, no_producer());
+        let p = live_here!(rk, no_producer(), of_parent());
         rk_error_t::of(p.inner.client.begin_transaction())
     })
 }
@@ -149,7 +153,7 @@ pub unsafe extern "C" fn rk_producer_send_offsets_to_transaction(
     timeout_ms: c_int,
 ) -> *mut rk_error_t {
     guard!(panicked(), {
-        let p = live!(rk, no_producer());
+        let p = live_here!(rk, no_producer(), of_parent());
         let required = || {
             let text = "cgmetadata and offsets are required parameters";
             rk_error_t::give(Error::new(RespErr::ERR__INVALID_ARG, text))
@@ -174,7 +178,7 @@ pub unsafe extern "C" fn rk_producer_send_offsets_to_transaction(
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_commit_transaction(rk: *mut rk_producer_t, timeout_ms: c_int) -> *mut rk_error_t {
     guard!(panicked(), {
-        let p = live!(rk, no_producer());
+        let p = live_here!(rk, no_producer(), of_parent());
         run(rk, p, |client, flush| client.commit_transaction(timeout(timeout_ms), flush))
     })
 }
@@ -191,7 +195,7 @@ pub unsafe extern "C" fn rk_producer_commit_transaction(rk: *mut rk_producer_t, 
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_abort_transaction(rk: *mut rk_producer_t, timeout_ms: c_int) -> *mut rk_error_t {
     guard!(panicked(), {
-        let p = live!(rk, no_producer());
+        let p = live_here!(rk, no_producer(), of_parent());
         run(rk, p, |client, flush| client.abort_transaction(timeout(timeout_ms), flush))
     })
 }
