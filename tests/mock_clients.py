@@ -5,7 +5,8 @@
 
 Needs kcat (Debian package) and confluent-kafka (PyPI). Both produce to the broker and consume from it: every codec, with
 and without idempotence, with keys, headers, timestamps, null and large values, as brokers of several releases. Every
-message must come back byte for byte, to both. Ends with a non-zero code at the first mismatch.
+message must come back byte for byte, to both. confluent-kafka also runs transactions: what a read_committed consumer gets
+and which offsets a group has must be those of the committed ones. Ends with a non-zero code at the first mismatch.
 """
 
 import json
@@ -16,12 +17,14 @@ import subprocess
 import sys
 import time
 
-from confluent_kafka import (TIMESTAMP_CREATE_TIME, Consumer, KafkaException, Producer, TopicPartition)
+from confluent_kafka import (OFFSET_INVALID, TIMESTAMP_CREATE_TIME, Consumer, KafkaError, KafkaException, Producer,
+                             TopicPartition)
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 3
 TIMEOUT = 30
+RELEASES = ["0.11", "1.0", "2.0", "2.8", "3.0", "3.9", "4.0"]
 
 
 def fail(what):
@@ -39,11 +42,20 @@ class Broker:
     """The program, on ports that the system chooses."""
 
     def __init__(self, path, *args):
-        self.process = subprocess.Popen([path, "--listen", "127.0.0.1:0", *args], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([path, "--listen", "127.0.0.1:0", *args], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             fail(f"the broker said {line!r}")
         self.bootstrap = line.split()[-1]
+
+    def control(self, command):
+        """What the broker answers to a command (needs --control)."""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        word, _, answer = self.process.stdout.readline().strip().partition(" ")
+        check(command, word, "ok")
+        return answer
 
     def __enter__(self):
         return self
@@ -108,7 +120,7 @@ def produce_confluent(bootstrap, topic, codec, idempotence, msgs):
 
 
 def consume_confluent(bootstrap, topic, count):
-    """All messages by partition, through assign, for consumer groups are not offered."""
+    """All messages by partition, through assign, for groups cannot be joined."""
     consumer = Consumer({
         "bootstrap.servers": bootstrap,
         "group.id": "none",
@@ -230,6 +242,243 @@ def admin(broker):
     print("ok admin", flush=True)
 
 
+# ---- transactions ----
+
+def transactional(bootstrap, name, **settings):
+    producer = Producer({
+        "bootstrap.servers": bootstrap,
+        "transactional.id": name,
+        "linger.ms": 5,
+        "transaction.timeout.ms": 60000,
+        "log_level": 0,
+        **{k.replace("_", "."): v for k, v in settings.items()},
+    })
+    producer.init_transactions(TIMEOUT)
+    return producer
+
+
+def transaction(producer, topics, values, commit):
+    """Writes the values to each partition of each topic, in one transaction."""
+    producer.begin_transaction()
+    for value in values:
+        for topic in topics:
+            for partition in range(PARTITIONS):
+                producer.produce(topic, value, partition=partition)
+    if commit:
+        producer.commit_transaction(TIMEOUT)
+    else:
+        # Without it the messages are purged before they are sent.
+        producer.flush(TIMEOUT)
+        producer.abort_transaction(TIMEOUT)
+
+
+def read(bootstrap, topic, level):
+    """Values by partition, up to the end that this isolation level has."""
+    consumer = Consumer({
+        "bootstrap.servers": bootstrap,
+        "group.id": "none",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "check.crcs": True,
+        "isolation.level": level,
+        "fetch.wait.max.ms": 50,
+        # Small fetches, so that aborted transactions span several.
+        "max.partition.fetch.bytes": 2000,
+    })
+    consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
+    got = {p: [] for p in range(PARTITIONS)}
+    at_end = set()
+    deadline = time.monotonic() + TIMEOUT
+    while len(at_end) < PARTITIONS:
+        if time.monotonic() > deadline:
+            fail(f"{topic}: {level}: only partitions {at_end} ended in {TIMEOUT} s")
+        msg = consumer.poll(0.5)
+        if msg is None:
+            continue
+        if msg.error() and msg.error().code() == KafkaError._PARTITION_EOF:
+            at_end.add(msg.partition())
+        elif msg.error():
+            fail(f"{topic}: {level}: {msg.error()}")
+        else:
+            got[msg.partition()].append(msg.value())
+    consumer.close()
+    return got
+
+
+def everywhere(values):
+    return {p: values for p in range(PARTITIONS)}
+
+
+def committed(bootstrap, group, topic):
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    offsets = consumer.committed([TopicPartition(topic, p) for p in range(PARTITIONS)], TIMEOUT)
+    consumer.close()
+    return [o.offset for o in offsets]
+
+
+def group_of(bootstrap, group):
+    """A consumer that names the group, and its metadata."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    return consumer, consumer.consumer_group_metadata()
+
+
+def commits_and_aborts(b, what, topics, rounds):
+    """Transactions of two producers in turn, every third aborted; what comes back is what was committed."""
+    producers = [transactional(b, f"{what}-{i}") for i in range(2)]
+    kept, all_values = [], []
+    for i in range(rounds):
+        values = [f"{what} {i} {n} ".encode() + b"z" * 150 for n in range(1 + i % 4)]
+        transaction(producers[i % 2], topics, values, commit=i % 3 != 2)
+        all_values += values
+        kept += values if i % 3 != 2 else []
+    for topic in topics:
+        check(f"{topic}: read_committed", read(b, topic, "read_committed"), everywhere(kept))
+        check(f"{topic}: read_uncommitted", read(b, topic, "read_uncommitted"), everywhere(all_values))
+    print(f"ok transactions {what}", flush=True)
+
+
+def open_transaction(b):
+    """Nothing after an open transaction's first message is seen, whoever wrote it."""
+    producer, other = transactional(b, "open"), transactional(b, "other")
+    transaction(other, ["open"], [b"before"], commit=True)
+    producer.begin_transaction()
+    for p in range(PARTITIONS):
+        producer.produce("open", b"in it", partition=p)
+    producer.flush(TIMEOUT)
+    transaction(other, ["open"], [b"after"], commit=True)
+    check("beside an open transaction", read(b, "open", "read_committed"), everywhere([b"before"]))
+    everything = [b"before", b"in it", b"after"]
+    check("an open transaction, uncommitted", read(b, "open", "read_uncommitted"), everywhere(everything))
+    producer.commit_transaction(TIMEOUT)
+    check("when it is committed", read(b, "open", "read_committed"), everywhere(everything))
+    print("ok open transaction", flush=True)
+
+
+def offsets_in_transactions(b):
+    """A group's offsets count with their transaction."""
+    producer = transactional(b, "offsets")
+    consumer, member = group_of(b, "group-1")
+    check("offsets of a new group", committed(b, "group-1", "offsets"), [OFFSET_INVALID] * PARTITIONS)
+    for commit, expected in [(False, [OFFSET_INVALID] * PARTITIONS), (True, [10, 11, 12]), (False, [10, 11, 12])]:
+        producer.begin_transaction()
+        for p in range(PARTITIONS):
+            producer.produce("offsets", b"x", partition=p)
+        start = 10 if commit else 70
+        producer.send_offsets_to_transaction([TopicPartition("offsets", p, start + p) for p in range(PARTITIONS)],
+                                             member, TIMEOUT)
+        if commit:
+            producer.commit_transaction(TIMEOUT)
+        else:
+            producer.abort_transaction(TIMEOUT)
+        check(f"offsets after {'commit' if commit else 'abort'}", committed(b, "group-1", "offsets"), expected)
+    # Offsets alone are a transaction too.
+    producer.begin_transaction()
+    producer.send_offsets_to_transaction([TopicPartition("offsets", 1, 99)], member, TIMEOUT)
+    producer.commit_transaction(TIMEOUT)
+    check("offsets alone", committed(b, "group-1", "offsets"), [10, 99, 12])
+    consumer.commit(offsets=[TopicPartition("offsets", 0, 5)], asynchronous=False)
+    check("offsets without a transaction", committed(b, "group-1", "offsets"), [5, 99, 12])
+    consumer.close()
+    print("ok offsets in transactions", flush=True)
+
+
+def expect_fatal(what, names, call):
+    try:
+        call()
+    except KafkaException as e:
+        error = e.args[0]
+        if error.name() not in names or not error.fatal():
+            fail(f"{what}: {error.name()}, fatal {error.fatal()}: {error}")
+        return
+    fail(f"{what}: went well")
+
+
+def fenced(b):
+    """A newer instance aborts the transaction of the older and shuts it out."""
+    old = transactional(b, "fenced")
+    old.begin_transaction()
+    for p in range(PARTITIONS):
+        old.produce("fenced", b"old", partition=p)
+    old.flush(TIMEOUT)
+    new = transactional(b, "fenced")
+    expect_fatal("commit of the old instance", ["_FENCED"], lambda: old.commit_transaction(TIMEOUT))
+    transaction(new, ["fenced"], [b"new"], commit=True)
+    check("fenced", read(b, "fenced", "read_committed"), everywhere([b"new"]))
+    print("ok fenced", flush=True)
+
+
+def timed_out(b):
+    """A transaction that takes too long is aborted, and its producer shut out."""
+    producer = transactional(b, "slow", transaction_timeout_ms=1000, message_timeout_ms=1000)
+    producer.begin_transaction()
+    for p in range(PARTITIONS):
+        producer.produce("slow", b"slow", partition=p)
+    producer.flush(TIMEOUT)
+    other = transactional(b, "not-slow")
+    transaction(other, ["slow"], [b"other"], commit=True)
+    deadline = time.monotonic() + TIMEOUT
+    while read(b, "slow", "read_committed") != everywhere([b"other"]):
+        if time.monotonic() > deadline:
+            fail(f"the transaction is not aborted after {TIMEOUT} s")
+    expect_fatal("commit after the time", ["_FENCED"], lambda: producer.commit_transaction(TIMEOUT))
+    print("ok timed out", flush=True)
+
+
+def coordinator_moves(path):
+    """Transactions go on while their coordinator moves, is slow to write markers, and errors come in between."""
+    with Broker(path, "--brokers", "3", "--partitions", str(PARTITIONS), "--control") as broker:
+        b = broker.bootstrap
+        producer = transactional(b, "moving")
+        consumer, member = group_of(b, "group-2")
+        kept = []
+        broker.control("transaction-delay 100")
+        for i in range(12):
+            broker.control(f"transaction-coordinator moving {1 + i % 3}")
+            if i % 4 == 1:
+                broker.control("push-errors EndTxn 14 15 16 51")
+            if i % 4 == 2:
+                broker.control("push-errors AddPartitionsToTxn 16 14 51")
+                broker.control("push-errors AddOffsetsToTxn 14 16")
+            if i % 4 == 3:
+                broker.control(f"group-coordinator group-2 {1 + i // 4}")
+                broker.control("push-errors TxnOffsetCommit 14 16")
+            values = [f"{i}".encode()]
+            producer.begin_transaction()
+            for p in range(PARTITIONS):
+                producer.produce("moving", values[0], partition=p)
+            producer.send_offsets_to_transaction([TopicPartition("moving", 0, i)], member, TIMEOUT)
+            producer.commit_transaction(TIMEOUT)
+            kept += values
+        deadline = time.monotonic() + TIMEOUT
+        while read(b, "moving", "read_committed") != everywhere(kept):
+            if time.monotonic() > deadline:
+                check("coordinator moves", read(b, "moving", "read_committed"), everywhere(kept))
+        check("offsets", committed(b, "group-2", "moving"), [11, OFFSET_INVALID, OFFSET_INVALID])
+        check("offset by the broker", broker.control("committed group-2 moving 0"), "11")
+        consumer.close()
+    print("ok coordinator moves", flush=True)
+
+
+def transactions(path):
+    with Broker(path, "--brokers", "2", "--partitions", str(PARTITIONS)) as broker:
+        b = broker.bootstrap
+        commits_and_aborts(b, "newest", ["first", "second"], 30)
+        open_transaction(b)
+        offsets_in_transactions(b)
+        fenced(b)
+        timed_out(b)
+    for release in RELEASES:
+        with Broker(path, "--brokers", "2", "--partitions", str(PARTITIONS), "--release", release) as broker:
+            commits_and_aborts(broker.bootstrap, release, ["first"], 6)
+            # librdkafka wants TxnOffsetCommit v3 for groups (KIP-447).
+            if release >= "2.8":
+                offsets_in_transactions(broker.bootstrap)
+    coordinator_moves(path)
+    for seed in (3, 4):
+        with Broker(path, "--brokers", "2", "--partitions", str(PARTITIONS), "--faults", str(seed)) as broker:
+            commits_and_aborts(broker.bootstrap, f"faults of seed {seed}", ["faulty"], 6)
+
+
 def main():
     if len(sys.argv) != 2 or not os.path.exists(sys.argv[1]):
         print(__doc__)
@@ -242,7 +491,8 @@ def main():
             for idempotence in (False, True):
                 both_ways(broker, "newest", codec, idempotence, 400)
         admin(broker)
-    for release in ["0.11", "1.0", "2.0", "2.8", "3.0", "3.9", "4.0"]:
+    transactions(path)
+    for release in RELEASES:
         with Broker(path, "--brokers", "2", "--partitions", str(PARTITIONS), "--release", release) as broker:
             # zstd came with 2.1.
             both_ways(broker, release, "zstd" if release >= "2.8" else "lz4", True, 100)

@@ -27,10 +27,17 @@ pub const HELP: &str = "  \
   topic-error TOPIC CODE         what Metadata says of the topic; 0 ends it
   leader TOPIC PARTITION BROKER  move the leader; -1: none
   forget-producers TOPIC PARTITION                 forget the sequences of idempotent producers
+  transaction-version N          0, 1 or 2, as ApiVersions tells it
+  transaction-delay MS           from the decision of a transaction to its markers
+  transaction-coordinator ID BROKER                move the coordinator of a transactional id
+  group-coordinator GROUP BROKER                   move the coordinator of a group
+  forget-transaction ID          forget a transactional id, as when it expires
   auto-create on|off             whether Metadata creates topics
   message-max BYTES              the largest record batch
   requests API                   how many have come
   end-offset TOPIC PARTITION     the offset that the next record gets
+  stable-offset TOPIC PARTITION  where a read_committed consumer's view ends
+  committed GROUP TOPIC PARTITION                  the offset that the group has committed, -1 for none
   connections BROKER             how many are open
 API is a name (Produce) or a number. CODES are error codes, -195 to close the connection, -185 not to answer, 0 to let a
 request pass; 6*100 is a hundred times 6. BROKER -1 is all brokers.
@@ -102,6 +109,22 @@ pub fn run(cluster: &MockCluster, line: &str) -> Result<String, String> {
             done(cluster.set_partition_leader(topic, partition, words.number("BROKER")?))?
         }
         "forget-producers" => done(cluster.forget_producers(words.text("TOPIC")?, words.number("PARTITION")?))?,
+        "transaction-version" => {
+            cluster.set_transaction_version(words.number("N")?);
+            String::new()
+        }
+        "transaction-delay" => {
+            cluster.set_transaction_completion_delay(words.number("MS")?);
+            String::new()
+        }
+        "transaction-coordinator" => {
+            done(cluster.move_transaction_coordinator(words.text("ID")?, words.number("BROKER")?))?
+        }
+        "group-coordinator" => done(cluster.move_group_coordinator(words.text("GROUP")?, words.number("BROKER")?))?,
+        "forget-transaction" => match cluster.forget_transactional_id(words.text("ID")?) {
+            true => String::new(),
+            false => return Err("not known, or in a transaction".to_string()),
+        },
         "auto-create" => {
             cluster.set_auto_create_topics(match words.text("on|off")? {
                 "on" => true,
@@ -119,6 +142,14 @@ pub fn run(cluster: &MockCluster, line: &str) -> Result<String, String> {
             .high_watermark(words.text("TOPIC")?, words.number("PARTITION")?)
             .map_err(|e| e.name().to_string())?
             .to_string(),
+        "stable-offset" => cluster
+            .last_stable_offset(words.text("TOPIC")?, words.number("PARTITION")?)
+            .map_err(|e| e.name().to_string())?
+            .to_string(),
+        "committed" => {
+            let (group, topic) = (words.text("GROUP")?, words.text("TOPIC")?);
+            cluster.committed_offset(group, topic, words.number("PARTITION")?).unwrap_or(-1).to_string()
+        }
         "connections" => cluster.connection_count(words.number("BROKER")?).to_string(),
         other => return Err(format!("unknown command {other}")),
     };
@@ -212,6 +243,13 @@ mod tests {
             ok(line);
         }
         assert_eq!((ok("requests Produce"), ok("connections 1")), ("0".to_string(), "0".to_string()));
+        for line in
+            ["transaction-version 1", "transaction-delay 5", "transaction-coordinator id 2", "group-coordinator g 1"]
+        {
+            ok(line);
+        }
+        assert_eq!((c.transaction_coordinator("id"), c.group_coordinator("g")), (2, 1));
+        assert_eq!((ok("stable-offset orders 0"), ok("committed g orders 0")), ("0".to_string(), "-1".to_string()));
         ok("recreate-topic orders");
         ok("delete-topic orders");
         assert_eq!(run(&c, "end-offset orders 0").unwrap_err(), "UNKNOWN_TOPIC_OR_PART");
@@ -227,6 +265,7 @@ mod tests {
             ("down 7", "_UNKNOWN_BROKER"),
             ("down one", "BROKER: one is not a number in range"),
             ("down 1 2", "down is done, but has words too many"),
+            ("forget-transaction id", "not known, or in a transaction"),
             ("push-errors Produce", "CODES are missing"),
             ("push-errors Dance 1", "API: Dance is not a number in range"),
             ("push-errors 999 1", "there is no API 999"),
