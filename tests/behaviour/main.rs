@@ -13,4 +13,5 @@ mod metadata;
 mod recovery;
 mod splits;
 mod time;
+mod transactions;
 mod verdicts;

@@ -7,7 +7,7 @@
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rkafka::client::{Event, Hooks, Message, Producer, Status, Topic, PARTITION_UA};
 use rkafka::conf::Conf;
-use rkafka::error::RespErr;
+use rkafka::error::{Error, RespErr};
 use rkafka::mock::MockCluster;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
@@ -316,6 +316,25 @@ impl Harness {
         self.producer.set_flushing(false);
         let left = self.producer.messages_pending();
         assert!(left == 0, "flush: {left} of {} messages have no report after {within:?}", self.accepted());
+    }
+
+    /// Waits until every message is reported, as a transactional call asks for.
+    pub fn drained(&self, within: Option<Duration>) -> bool {
+        self.producer.set_flushing(true);
+        let until = within.map(|w| Instant::now() + w);
+        while self.producer.messages_pending() > 0 && until.is_none_or(|t| Instant::now() < t) {
+            std::thread::sleep(ms(1));
+        }
+        self.producer.set_flushing(false);
+        self.producer.messages_pending() == 0
+    }
+
+    pub fn commit(&self, within: Duration) -> Result<(), Error> {
+        self.producer.commit_transaction(Some(within), &mut |w| self.drained(w))
+    }
+
+    pub fn abort(&self, within: Duration) -> Result<(), Error> {
+        self.producer.abort_transaction(Some(within), &mut |w| self.drained(w))
     }
 
     /// Ends the client and settles accounts: one report for each accepted message, budgets full again.

@@ -122,7 +122,10 @@ impl MainThread {
                 Some(group) => Step::FindGroup(group),
                 None => step,
             },
-            _ if self.transaction.node.is_none() => Step::FindTransactions,
+            _ if self.transaction.node.is_none() => {
+                self.give_back(step);
+                Step::FindTransactions
+            }
             _ => step,
         };
         self.take_step(step, now);
