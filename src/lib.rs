@@ -12,5 +12,6 @@ pub mod ffi;
 pub mod mock;
 pub mod partitioner;
 pub mod protocol;
+pub mod security;
 pub mod sync;
 pub mod sys;

@@ -65,6 +65,7 @@ impl Conf {
         }
         self.finalize_transactions()?;
         self.finalize_idempotence()?;
+        self.finalize_security()?;
         if !self.is_modified("allow.auto.create.topics") {
             self.adjust("allow.auto.create.topics", Value::Bool(true));
         }
@@ -176,6 +177,7 @@ impl Conf {
                 texts.push(format!("Configuration property {name} may hold `a-zA-Z0-9.-` only: \"{safe}\" is used"));
             }
         }
+        self.security_warnings(&mut texts);
         if global.text("bootstrap.servers").is_empty() && global.int("test.mock.num.brokers") == 0 {
             texts.push("No `bootstrap.servers` configured: the client cannot find a cluster".to_owned());
         }
@@ -249,6 +251,8 @@ impl Conf {
             delivery_report_only_error: global.on("delivery.report.only.error"),
             sticky_linger_ms: global.int("sticky.partitioning.linger.ms"),
             partitioner_adaptive: global.on("partitioner.adaptive.partitioning.enable"),
+
+            security: self.security_settings(),
 
             mock_brokers: i32::try_from(global.int("test.mock.num.brokers")).unwrap_or(0),
             mock_rtt_ms: global.int("test.mock.broker.rtt"),

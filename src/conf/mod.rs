@@ -6,10 +6,14 @@ mod finalize;
 #[doc(hidden)]
 pub mod fuzz_entry;
 mod parse;
+mod security;
 mod settings;
 mod table;
 
 pub use doc::configuration_md;
+pub use security::{
+    OAuthSettings, SaslMechanism, SaslSettings, Secret, SecurityProtocol, SecuritySettings, TlsSettings,
+};
 pub use settings::{AddressFamily, Compression, DebugContexts, Settings, TopicSettings};
 pub use table::{properties, Importance, Kind, Property, Scope, Status, UsedBy};
 
@@ -66,6 +70,17 @@ impl fmt::Debug for Conf {
     }
 }
 
+/// Passwords and keys are wiped.
+impl Drop for Conf {
+    fn drop(&mut self) {
+        for (value, row) in self.values.iter_mut().zip(TABLE.rows()) {
+            if row.secret {
+                value.wipe();
+            }
+        }
+    }
+}
+
 impl Conf {
     /// All defaults.
     pub fn new() -> Conf {
@@ -102,6 +117,9 @@ impl Conf {
             _ => {}
         }
         let Some(text) = value else {
+            if row.secret {
+                self.values[at].wipe();
+            }
             self.values[at] = Value::default_of(row);
             self.modified[at] = false;
             return Ok(());
@@ -118,6 +136,9 @@ impl Conf {
         });
         match parsed {
             Ok(value) => {
+                if row.secret {
+                    self.values[at].wipe();
+                }
                 self.values[at] = value;
                 self.modified[at] = true;
                 Ok(())

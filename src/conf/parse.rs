@@ -31,6 +31,13 @@ impl Value {
         }
     }
 
+    /// Overwrites the text, if it is one, before its memory goes back.
+    pub fn wipe(&mut self) {
+        if let Value::Text(Some(text)) = self {
+            zeroize::Zeroize::zeroize(text);
+        }
+    }
+
     /// Canonical text; None when not set.
     pub fn render(&self, row: &Property) -> Option<String> {
         match self {
@@ -203,11 +210,15 @@ pub(super) fn servers(list: &str) -> Result<Vec<String>, String> {
 }
 
 const DEFAULT_PORT: u16 = 9092;
+/// Values of `security.protocol`, which may stand before an address too.
+const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 
 fn server(entry: &str) -> Result<String, String> {
     let address = match entry.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("plaintext") => rest,
-        Some((scheme, _)) => return Err(format!("`{entry}`: protocol `{scheme}` is not supported, only PLAINTEXT")),
+        Some((scheme, rest)) if PROTOCOLS.iter().any(|p| scheme.eq_ignore_ascii_case(p)) => rest,
+        Some((scheme, _)) => {
+            return Err(format!("`{entry}`: `{scheme}` is not a protocol (there are {})", PROTOCOLS.join(", ")))
+        }
         None => entry,
     };
     let (host, port) = match address.strip_prefix('[') {

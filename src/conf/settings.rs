@@ -219,6 +219,9 @@ pub struct Settings {
     /// Keyless messages go to short queues more often (KIP-794).
     pub partitioner_adaptive: bool,
 
+    /// TLS and SASL.
+    pub security: super::SecuritySettings,
+
     // Tests.
     /// Brokers of an embedded cluster to start and use; 0: none.
     pub mock_brokers: i32,

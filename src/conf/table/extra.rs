@@ -2,10 +2,11 @@
 
 use super::{alias, boolean, int, java, text, Convert, Property};
 
-const TRUST_STORE: &str = "Java key and trust stores are not supported; certificates will be given as PEM files by \
-                           `ssl.ca.location` and the like, once TLS is supported";
-const JAAS: &str = "JAAS and Java login classes are not supported; user and password will be given by `sasl.username` \
-                    and `sasl.password`, once SASL is supported";
+const TRUST_STORE: &str =
+    "Java key and trust stores are not supported; give certificates as PEM files by `ssl.ca.location`, \
+                           `ssl.certificate.location` and `ssl.key.location`";
+const JAAS: &str = "JAAS and Java login classes are not supported; give user and password by `sasl.username` and \
+                    `sasl.password`";
 const JAVA_TLS: &str = "this is a property of Java's TLS; there is nothing like it here";
 const METRICS: &str = "Java metrics do not exist here; see `statistics.interval.ms`";
 const SERIALIZER: &str =

@@ -1,0 +1,12 @@
+//! TLS by rustls: versions 1.2 and 1.3.
+
+mod client;
+mod explain;
+mod pem;
+mod server;
+mod verify;
+
+pub use client::TlsContext;
+pub use explain::{explain, looks_like_tls};
+pub use server::server_config;
+
