@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 /// What each module may use of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("ffi", &["client", "mock", "conf", "error", "sys"]),
-    ("client", &["accumulator", "conf", "error", "mock", "partitioner", "protocol", "sync", "sys"]),
+    ("client", &["accumulator", "conf", "error", "mock", "partitioner", "protocol", "security", "sync", "sys"]),
     ("accumulator", &["sync", "sys"]),
     ("conf", &["error", "partitioner"]),
-    ("mock", &["error", "protocol", "sys"]),
+    ("mock", &["error", "protocol", "security", "sys"]),
+    ("security", &["conf"]),
     ("partitioner", &[]),
     ("protocol", &["error"]),
     ("sys", &[]),

@@ -282,7 +282,7 @@ impl MainThread {
     fn broker_down(&mut self) {
         let brokers = self.shared.brokers.read();
         let usable = |b: &Arc<BrokerHandle>| {
-            matches!(b.state(), LinkState::Up | LinkState::Connect | LinkState::ApiVersionQuery)
+            !matches!(b.state(), LinkState::Init | LinkState::Down | LinkState::TryConnect)
         };
         // Idle brokers that were never tried say nothing about the cluster.
         let tried = |b: &&Arc<BrokerHandle>| b.failures.load(Relaxed) > 0 || b.state() == LinkState::Down;

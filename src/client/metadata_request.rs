@@ -242,8 +242,8 @@ impl Asker {
         let turn = self.turn;
         let rank = |b: &BrokerHandle| match b.state() {
             LinkState::Up => (0, 0),
-            LinkState::Init | LinkState::Connect | LinkState::ApiVersionQuery | LinkState::TryConnect => (1, 0),
             LinkState::Down => (2, b.failures.load(Relaxed)),
+            _ => (1, 0),
         };
         (0..n).map(|i| all[(i + turn) % n]).min_by_key(|b| rank(b)).cloned()
     }

@@ -14,6 +14,7 @@ use super::topic::Topic;
 use crate::conf::Conf;
 use crate::error::RespErr;
 use crate::mock::MockCluster;
+use crate::security::tls::TlsContext;
 use crossbeam_channel::{bounded, unbounded};
 use parking_lot::Mutex;
 use std::ffi::{CStr, CString};
@@ -65,7 +66,9 @@ impl Producer {
         let log = Logger { level: settings.log_level, debug: settings.debug, queue: settings.log_queue };
         let (main, inbox) = unbounded();
         let topic_settings = settings.default_topic.clone();
-        let shared = Arc::new(Shared::new(name, settings, topic_settings, hooks, log, main));
+        let security = &settings.security;
+        let tls = security.protocol.tls().then(|| TlsContext::new(security.tls.clone())).transpose()?;
+        let shared = Arc::new(Shared::new(name, settings, topic_settings, hooks, log, main, tls));
         for w in &shared.settings.warnings {
             shared.log(WARNING, "CONFWARN", w);
         }

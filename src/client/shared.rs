@@ -18,6 +18,7 @@ use crate::accumulator::pool::Pool;
 use crate::conf::{Settings, TopicSettings};
 use crate::error::RespErr;
 use crate::partitioner::PartitionerKind;
+use crate::security::tls::TlsContext;
 use crossbeam_channel::Sender;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -50,6 +51,8 @@ pub struct Shared {
     pub settings: Settings,
     pub topic_settings: TopicSettings,
     pub hooks: Hooks,
+    /// Makes TLS connections, if `security.protocol` asks for them.
+    pub tls: Option<TlsContext>,
     pub home: Arc<Home>,
     pub limits: BatchLimits,
     /// Longest record accepted, without its frame.
@@ -82,6 +85,7 @@ impl Shared {
         hooks: Hooks,
         log: Logger,
         main: Sender<MainOp>,
+        tls: Option<TlsContext>,
     ) -> Shared {
         let messages = if settings.queue_max_messages == usize::MAX { 0 } else { settings.queue_max_messages as u64 };
         let budget = Budget::new(messages, settings.queue_max_bytes as u64);
@@ -104,6 +108,7 @@ impl Shared {
             settings,
             topic_settings,
             hooks,
+            tls,
             home: Arc::new(Home { pool: Pool::default(), budget }),
             limits,
             refuse: AtomicI32::new(refuse),

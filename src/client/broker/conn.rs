@@ -1,9 +1,10 @@
 //! One connection: requests out, responses in, and the requests in flight between them, in order.
 
 use super::super::topic::Partition;
+use super::stream::Stream;
 use crate::accumulator::batch::Batch;
 use crate::protocol::api::ApiKey;
-use crate::sys::socket::Tcp;
+use crate::security::tls::looks_like_tls;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::time::Instant;
@@ -127,7 +128,7 @@ const MAX_SLICES: usize = 1024;
 const READ_BUFFER: usize = 64 << 10;
 
 pub struct Conn {
-    pub tcp: Tcp,
+    pub stream: Stream,
     pub in_flight: VecDeque<InFlight>,
     /// Of those, how many at the end are not fully written.
     unwritten: usize,
@@ -151,10 +152,10 @@ pub struct Written {
 }
 
 impl Conn {
-    pub fn new(tcp: Tcp, max_frame: usize) -> Conn {
+    pub fn new(stream: Stream, max_frame: usize) -> Conn {
         let now = Instant::now();
         Conn {
-            tcp,
+            stream,
             in_flight: VecDeque::new(),
             unwritten: 0,
             next_correlation_id: 1,
@@ -184,19 +185,20 @@ impl Conn {
         (self.unwritten, self.in_flight.len() - self.unwritten)
     }
 
-    /// There are requests that the socket has not taken whole.
+    /// There are bytes that the socket has not taken.
     pub fn blocked(&self) -> bool {
-        self.unwritten > 0
+        self.unwritten > 0 || self.stream.wants_write()
     }
 
     /// Writes until everything is written or the socket takes no more.
     pub fn flush(&mut self) -> io::Result<Written> {
         let mut sum = Written::default();
+        self.stream.push()?;
         while self.unwritten > 0 {
             let at = self.in_flight.len() - self.unwritten;
             let request = &mut self.in_flight[at];
             let rest = request.rest();
-            match self.tcp.write_vectored(&rest[..rest.len().min(MAX_SLICES)]) {
+            match self.stream.write_vectored(&rest[..rest.len().min(MAX_SLICES)]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     drop(rest);
@@ -245,7 +247,10 @@ impl Conn {
                 self.buffer.resize(n.max(self.buffer.len() + 1), 0);
             }
         }
-        let n = self.tcp.read(&mut self.buffer[self.end..])?;
+        let n = match &mut self.stream {
+            Stream::Plain(tcp) => tcp.read(&mut self.buffer[self.end..])?,
+            Stream::Tls(tls) => tls.read(&mut self.buffer, self.end)?,
+        };
         self.end += n;
         self.last_received = Instant::now();
         Ok(n)
@@ -256,10 +261,13 @@ impl Conn {
         let have = &self.buffer[self.start..self.end];
         let Some((len, rest)) = have.split_first_chunk::<4>() else { return Ok(None) };
         let len = i32::from_be_bytes(*len);
+        if self.versions.is_empty() && looks_like_tls(have) {
+            return Err("the broker's port speaks TLS: set security.protocol to ssl or sasl_ssl".to_owned());
+        }
         if len < 4 || len as usize > self.max_frame {
             return Err(format!(
                 "a response of {len} bytes: not from 4 to receive.message.max.bytes={} (is this a Kafka broker, \
-                 and a plaintext port?)",
+                 and the right security.protocol?)",
                 self.max_frame
             ));
         }

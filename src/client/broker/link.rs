@@ -2,6 +2,7 @@
 //! what happens to requests in flight when the connection ends.
 
 use super::conn::{Conn, InFlight, Purpose};
+use super::stream::{Handshake, HandshakeError, Stream, TlsStream};
 use super::thread::BrokerThread;
 use super::LinkState;
 use crate::client::log::{ERR, INFO};
@@ -10,6 +11,7 @@ use crate::client::topic::TopicInfo;
 use crate::conf::DebugContexts;
 use crate::error::RespErr;
 use crate::protocol::api::ApiKey;
+use crate::security::tls;
 use crate::sys::socket::{self, Tcp};
 use rand::RngExt;
 use std::collections::VecDeque;
@@ -25,7 +27,9 @@ pub enum Link {
     Down { retry_at: Instant },
     /// The address tried now, and those still to try.
     Connecting { tcp: Tcp, addr: SocketAddr, rest: VecDeque<SocketAddr>, deadline: Instant },
-    /// Connected; ready once the versions are known.
+    /// Connected; TLS is being agreed upon.
+    Handshake { tls: Box<TlsStream>, deadline: Instant },
+    /// Connected; ready once the versions are known, and who we are.
     Up(Box<Conn>),
 }
 
@@ -117,9 +121,55 @@ impl BrokerThread {
 
     fn connected(&mut self, tcp: Tcp, addr: SocketAddr) {
         self.shared.debug(DebugContexts::BROKER, "CONNECTED", || format!("{}: connected to {addr}", self.me.name()));
+        let shared = self.shared.clone();
+        let Some(context) = &shared.tls else { return self.begin(Stream::Plain(tcp)) };
+        self.me.set_state(LinkState::SslHandshake);
+        let host = self.me.address.lock().0.clone();
+        match context.connect(&host) {
+            Ok(conn) => {
+                let tls = Box::new(TlsStream::new(tcp, conn));
+                let setup = Duration::from_millis(self.shared.settings.connection_setup_timeout_ms as u64);
+                self.link = Link::Handshake { tls, deadline: Instant::now() + setup };
+                self.handshake_progress(Instant::now(), true);
+            }
+            Err(text) => self.go_down(RespErr::ERR__SSL, text),
+        }
+    }
+
+    /// The socket has news while TLS is being agreed upon, or its time may be over.
+    pub(super) fn handshake_progress(&mut self, now: Instant, ready: bool) {
+        let Link::Handshake { tls, deadline } = &mut self.link else { return };
+        if now >= *deadline {
+            let text = "TLS handshake timed out (is this a TLS port? see security.protocol)".to_owned();
+            return self.go_down(RespErr::ERR__SSL, text);
+        }
+        if !ready {
+            return;
+        }
+        let why = match tls.handshake() {
+            Ok(Handshake::UnderWay) => return,
+            Ok(Handshake::Done) => {
+                let old = std::mem::replace(&mut self.link, Link::Down { retry_at: now });
+                let Link::Handshake { tls, .. } = old else { return };
+                self.shared
+                    .debug(DebugContexts::SECURITY, "SSL", || format!("{}: TLS: {}", self.me.name(), tls.describe()));
+                return self.begin(Stream::Tls(tls));
+            }
+            Err(HandshakeError::Closed) => "the broker closed the connection within the TLS handshake: this may be a port \
+                                            without TLS (see security.protocol), or it wants a client certificate \
+                                            (ssl.certificate.location)"
+                .to_owned(),
+            Err(HandshakeError::Tls(e)) => tls::explain(&e, &self.me.address.lock().0),
+            Err(HandshakeError::Io(e)) => format!("{e} within the TLS handshake (is this a TLS port?)"),
+        };
+        self.go_down(RespErr::ERR__SSL, format!("SSL handshake failed: {why}"));
+    }
+
+    /// The stream is there: Kafka's own handshake begins.
+    fn begin(&mut self, stream: Stream) {
         self.me.set_state(LinkState::ApiVersionQuery);
         let max_frame = self.shared.settings.receive_message_max_bytes;
-        self.link = Link::Up(Box::new(Conn::new(tcp, max_frame)));
+        self.link = Link::Up(Box::new(Conn::new(stream, max_frame)));
         self.send_api_versions(3);
     }
 
@@ -129,6 +179,7 @@ impl BrokerThread {
         self.me.failures.store(0, Relaxed);
         self.backoff_ms = 0;
         self.reported_down = false;
+        self.reported_insecure = false;
         let _ = self.shared.main.send(MainOp::BrokerUp);
     }
 
@@ -142,7 +193,8 @@ impl BrokerThread {
         let now = Instant::now();
         let shared = self.shared.clone();
         let s = &shared.settings;
-        let (was_up, state_ms) = (self.me.state() == LinkState::Up, self.state_ms());
+        let (state, state_ms) = (self.me.state(), self.state_ms());
+        let was_up = state == LinkState::Up;
         if !was_up && !self.stopping {
             // Refused, or accepted and closed before the handshake was done: either way others are to be asked first.
             self.me.failures.fetch_add(1, Relaxed);
@@ -167,11 +219,14 @@ impl BrokerThread {
                 "{}: {text} (after {} ms in state {})",
                 self.me.name(),
                 state_ms,
-                if was_up { "UP" } else { "CONNECT" }
+                state.name()
             );
-            // One event per outage and round of tries, not one per attempt.
-            if !self.reported_down {
+            // One event per outage and round of tries, not one per attempt; that the broker cannot be trusted, or does not
+            // trust this client, is news even then.
+            let insecure = matches!(code, RespErr::ERR__SSL | RespErr::ERR__AUTHENTICATION);
+            if !self.reported_down || insecure && !self.reported_insecure {
                 self.reported_down = true;
+                self.reported_insecure |= insecure;
                 self.shared.log(if was_up && !s.log_connection_close { INFO + 1 } else { ERR }, "FAIL", &text);
                 self.shared.error_event(code, text);
             }

@@ -5,6 +5,7 @@ mod link;
 mod produce;
 mod respond;
 mod schedule;
+mod stream;
 mod thread;
 
 use super::stats::BrokerCounters;
@@ -74,13 +75,25 @@ pub enum LinkState {
     Down,
     TryConnect,
     Connect,
+    SslHandshake,
     ApiVersionQuery,
+    AuthHandshake,
+    AuthReq,
     Up,
 }
 
 impl LinkState {
-    pub const ALL: [LinkState; 6] =
-        [Self::Init, Self::Down, Self::TryConnect, Self::Connect, Self::ApiVersionQuery, Self::Up];
+    pub const ALL: [LinkState; 9] = [
+        Self::Init,
+        Self::Down,
+        Self::TryConnect,
+        Self::Connect,
+        Self::SslHandshake,
+        Self::ApiVersionQuery,
+        Self::AuthHandshake,
+        Self::AuthReq,
+        Self::Up,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -88,6 +101,9 @@ impl LinkState {
             Self::Down => "DOWN",
             Self::TryConnect => "TRY_CONNECT",
             Self::Connect => "CONNECT",
+            Self::SslHandshake => "SSL_HANDSHAKE",
+            Self::AuthHandshake => "AUTH_HANDSHAKE",
+            Self::AuthReq => "AUTH_REQ",
             Self::ApiVersionQuery => "APIVERSION_QUERY",
             Self::Up => "UP",
         }

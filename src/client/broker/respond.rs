@@ -2,6 +2,7 @@
 
 use super::conn::{InFlight, Purpose};
 use super::link::Link;
+use super::stream::Stream;
 use super::thread::BrokerThread;
 use crate::accumulator::batch::Batch;
 use crate::accumulator::partition::split;
@@ -20,6 +21,7 @@ use crate::protocol::messages::init_producer_id::InitProducerIdResponse;
 use crate::protocol::messages::metadata::MetadataResponse;
 use crate::protocol::messages::produce::{PartitionResponse, ProduceResponse};
 use crate::protocol::Reader;
+use crate::security::tls::explain;
 use crate::sys::clock;
 use rand::RngExt;
 use std::io;
@@ -59,11 +61,16 @@ impl BrokerThread {
             let Link::Up(conn) = &mut self.link else { return };
             match conn.fill() {
                 Ok(0) => {
-                    let text = if conn.versions.is_empty() {
-                        "Disconnected while the protocol versions were being asked for: is this a Kafka broker, and a \
-                         plaintext port (security.protocol)?"
-                    } else {
-                        "Disconnected"
+                    let text = match &conn.stream {
+                        Stream::Plain(_) if conn.versions.is_empty() => {
+                            "Disconnected while the protocol versions were being asked for: is this a Kafka broker, and a \
+                             port without TLS (security.protocol)?"
+                        }
+                        Stream::Tls(_) if conn.versions.is_empty() => {
+                            "Disconnected while the protocol versions were being asked for: the broker may want a client \
+                             certificate (ssl.certificate.location)"
+                        }
+                        _ => "Disconnected",
                     };
                     return self.go_down(RespErr::ERR__TRANSPORT, text.to_owned());
                 }
@@ -77,7 +84,13 @@ impl BrokerThread {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => {
                     self.me.counters.rx_errors.fetch_add(1, Relaxed);
-                    return self.go_down(RespErr::ERR__TRANSPORT, format!("Receive failed: {e}"));
+                    return match e.downcast::<rustls::Error>() {
+                        Ok(e) => {
+                            let text = explain(&e, &self.me.address.lock().0);
+                            self.go_down(RespErr::ERR__SSL, format!("Receive failed: {text}"));
+                        }
+                        Err(e) => self.go_down(RespErr::ERR__TRANSPORT, format!("Receive failed: {e}")),
+                    };
                 }
             }
         }

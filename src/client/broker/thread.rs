@@ -46,6 +46,8 @@ pub struct BrokerThread {
     /// The addresses of the broker's name, for `broker.address.ttl`.
     pub(super) addresses: super::link::Addresses,
     pub(super) reported_down: bool,
+    /// The same for failures of TLS and authentication.
+    pub(super) reported_insecure: bool,
     /// With what code requests of a link that goes down are lost.
     pub(super) abandon_code: RespErr,
     pub(super) stopping: bool,
@@ -81,6 +83,7 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             timed_out_in_a_row: 0,
             addresses: super::link::Addresses::default(),
             reported_down: false,
+            reported_insecure: false,
             abandon_code: RespErr::ERR__TRANSPORT,
             stopping: false,
             family: match s.broker_address_family {
@@ -195,6 +198,7 @@ impl BrokerThread {
             self.throttled_until = None;
         }
         self.connect_progress(now, false);
+        self.handshake_progress(now, false);
         while let Some(p) = self.sched.due_expiry(now) {
             self.expire(&p, now);
         }
@@ -349,7 +353,7 @@ impl BrokerThread {
         consider(self.sched.linger.front().and_then(|t| (t.at + open_for).checked_sub(linger)));
         match &self.link {
             Link::Down { retry_at } if self.connection_wanted() => consider(Some(*retry_at)),
-            Link::Connecting { deadline, .. } => consider(Some(*deadline)),
+            Link::Connecting { deadline, .. } | Link::Handshake { deadline, .. } => consider(Some(*deadline)),
             Link::Up(conn) => consider(self.idle_at(conn)),
             Link::Down { .. } => {}
         }
@@ -373,7 +377,8 @@ impl BrokerThread {
         let (socket, write) = match &self.link {
             Link::Down { .. } => (None, false),
             Link::Connecting { tcp, .. } => (Some(tcp.fd()), true),
-            Link::Up(conn) => (Some(conn.tcp.fd()), conn.blocked()),
+            Link::Handshake { tls, .. } => (Some(tls.fd()), tls.wants_write()),
+            Link::Up(conn) => (Some(conn.stream.fd()), conn.blocked()),
         };
         if self.shared.settings.statistics_interval_ms > 0 {
             self.note_in_flight();
@@ -398,6 +403,7 @@ impl BrokerThread {
         let (readable, writable) = (fds[1].readable() || fds[1].hung_up(), fds[1].writable() || fds[1].hung_up());
         match &self.link {
             Link::Connecting { .. } if writable => self.connect_progress(Instant::now(), true),
+            Link::Handshake { .. } => self.handshake_progress(Instant::now(), readable || writable),
             Link::Up(_) => {
                 if writable {
                     self.flush();
