@@ -281,9 +281,8 @@ impl MainThread {
 
     fn broker_down(&mut self) {
         let brokers = self.shared.brokers.read();
-        let usable = |b: &Arc<BrokerHandle>| {
-            !matches!(b.state(), LinkState::Init | LinkState::Down | LinkState::TryConnect)
-        };
+        let usable =
+            |b: &Arc<BrokerHandle>| !matches!(b.state(), LinkState::Init | LinkState::Down | LinkState::TryConnect);
         // Idle brokers that were never tried say nothing about the cluster.
         let tried = |b: &&Arc<BrokerHandle>| b.failures.load(Relaxed) > 0 || b.state() == LinkState::Down;
         let down = brokers.values().filter(tried).count();

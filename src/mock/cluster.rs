@@ -5,6 +5,7 @@ pub mod txns;
 use super::batch::{self, Header, Record};
 use super::faults::{Fault, Faults, HostileMode};
 use super::profiles;
+use super::security::Security;
 use super::server;
 use super::shared::{Broker, Control, Options, SeenRequest, Shared};
 use super::topics::Partition;
@@ -211,6 +212,11 @@ impl MockCluster {
     /// Connections that the broker has accepted since the start; 0 if it does not exist.
     pub fn accepted_connections(&self, broker: i32) -> u64 {
         self.shared.broker(broker).map_or(0, |b| b.accepted.load(Ordering::Relaxed))
+    }
+
+    /// What connections made from now on must do before they are served: TLS, SASL. Connections that stand stay.
+    pub fn set_security(&self, security: Security) {
+        *self.shared.security.write() = security;
     }
 
     // Versions

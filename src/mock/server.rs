@@ -5,24 +5,21 @@
 
 use super::faults::{self, Fault, HostileMode};
 use super::handlers::{self, fetch, Reply, Request};
+use super::input::{Input, READ_CHUNK};
+use super::sasl::{Next, Session};
 use super::shared::{Broker, Shared};
+use super::stream::Stream;
 use crate::protocol::messages::fetch::FetchRequest;
 use crate::protocol::{api, ApiKey, Reader, RequestHeader, Writer};
 use crate::sys::poll::{poll, PollFd};
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, Write};
+use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The longest request, as `socket.request.max.bytes`.
-const MAX_REQUEST: usize = 100 << 20;
-/// The least that a read asks for.
-const READ_CHUNK: usize = 64 << 10;
-/// An empty input buffer beyond this size is given back.
-const KEEP_BUFFER: usize = 8 << 20;
 /// Answers waiting on one connection, in bytes, at which its requests are left unread.
 const MAX_UNSENT: usize = 64 << 20;
 /// How long to wait before listening again when the port could not be had or descriptors ran out.
@@ -72,9 +69,12 @@ impl Server<'_> {
             for c in &self.conns {
                 let (write, due) = c.output(now, mood.hold);
                 // A frozen broker leaves its descriptors out: poll would tell a hang-up over and over.
-                let fd = if mood.frozen { -1 } else { c.stream.as_raw_fd() };
+                let fd = if mood.frozen { -1 } else { c.stream.fd() };
                 fds.push(PollFd::new(fd, c.wants_input(), write));
                 if !mood.frozen {
+                    if c.stream.buffered() && c.wants_input() {
+                        by(now);
+                    }
                     due.into_iter().chain(c.waiting.as_ref().map(|w| w.deadline)).for_each(&mut by);
                 }
             }
@@ -102,7 +102,7 @@ impl Server<'_> {
         // Logs change by this thread's produce requests, or by another thread that wakes this one.
         let mut logs_changed = woken;
         for (c, fd) in self.conns.iter_mut().zip(&fds[2..]) {
-            if fd.readable() {
+            if fd.readable() || c.stream.buffered() && c.wants_input() {
                 c.receive();
             }
             logs_changed |= c.serve(self.shared, self.broker, mood);
@@ -168,7 +168,8 @@ impl Server<'_> {
                 Ok((stream, peer)) => {
                     // Answers are written whole, so Nagle's delay would only cost.
                     let set = stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true));
-                    if set.is_ok() {
+                    let tls = self.shared.security.read().tls.clone();
+                    if let Ok(stream) = set.and_then(|()| Stream::new(stream, tls)) {
                         self.broker.accepted.fetch_add(1, Ordering::Relaxed);
                         self.conns.push(Conn::new(stream, peer.to_string()));
                     }
@@ -204,7 +205,7 @@ struct Waiting {
 }
 
 struct Conn {
-    stream: TcpStream,
+    stream: Stream,
     peer: String,
     input: Input,
     answers: VecDeque<Answer>,
@@ -212,6 +213,7 @@ struct Conn {
     sent: usize,
     unsent: usize,
     waiting: Option<Waiting>,
+    session: Session,
     /// No more requests are read: an answer in the queue ends the connection.
     ending: bool,
     /// A request was left without an answer, and so is all that comes after it, as when a broker is stuck on it. Input is
@@ -223,7 +225,7 @@ struct Conn {
 }
 
 impl Conn {
-    fn new(stream: TcpStream, peer: String) -> Conn {
+    fn new(stream: Stream, peer: String) -> Conn {
         Conn {
             stream,
             peer,
@@ -232,6 +234,7 @@ impl Conn {
             sent: 0,
             unsent: 0,
             waiting: None,
+            session: Session::default(),
             ending: false,
             mute: false,
             failed: None,
@@ -247,6 +250,7 @@ impl Conn {
     /// Whether the socket should be waited on for writing, and if not, when the next answer is due.
     fn output(&self, now: Instant, hold: bool) -> (bool, Option<Instant>) {
         match self.answers.front() {
+            _ if self.stream.wants_write() => (true, None),
             Some(a) if !hold && a.due <= now => (true, None),
             Some(a) if !hold => (false, Some(a.due)),
             _ => (false, None),
@@ -266,8 +270,10 @@ impl Conn {
                 self.failed.get_or_insert_default();
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(_) => {
-                self.failed.get_or_insert_default();
+            Err(e) => {
+                // What TLS has to say is worth a line.
+                let why = if e.kind() == io::ErrorKind::InvalidData { e.to_string() } else { String::new() };
+                self.failed.get_or_insert(why);
             }
         }
     }
@@ -308,6 +314,9 @@ impl Conn {
         };
         let (key, version) = (header.api_key, header.api_version);
         shared.count(broker.id, &header);
+        if self.refused(shared, key) || self.authenticate(shared, mood, &header, &mut r) {
+            return false;
+        }
         let Some(handler) = shared.handler(key, version) else {
             if key == ApiKey::ApiVersions as i16 {
                 let w = handlers::api_versions::refuse(shared, header.correlation_id);
@@ -345,6 +354,37 @@ impl Conn {
         }
         // The markers of a transaction count too.
         matches!(api_key, ApiKey::Produce | ApiKey::EndTxn | ApiKey::InitProducerId)
+    }
+
+    /// Whether the connection may not ask for that yet, or any more.
+    fn refused(&mut self, shared: &Shared, key: i16) -> bool {
+        self.failed = self.session.refuses(&shared.security.read(), key);
+        self.failed.is_some()
+    }
+
+    /// Serves a request of SASL; false if it is none, or SASL is not asked for.
+    fn authenticate(&mut self, shared: &Shared, mood: &Mood, header: &RequestHeader<'_>, r: &mut Reader<'_>) -> bool {
+        let security = shared.security.read();
+        let api = match ApiKey::from_i16(header.api_key) {
+            Some(api @ (ApiKey::SaslHandshake | ApiKey::SaslAuthenticate)) if !security.mechanisms.is_empty() => api,
+            _ => return false,
+        };
+        if !api.supports(header.api_version) {
+            return false;
+        }
+        let mut w = Writer::new();
+        let start = api::begin_response(&mut w, api, header.api_version, header.correlation_id);
+        let next = self.session.serve(&security, api, header.api_version, r, &mut w);
+        let ended = w.end_frame(start, 0);
+        match (next, ended) {
+            (Ok(next), Ok(())) => {
+                self.ending = matches!(next, Next::AnsweredLast);
+                self.answer(shared, mood, header.api_key, Fault::NONE, w.into_vec());
+            }
+            (Err(e), _) => self.failed = Some(format!("{}: {e}", api.api().name)),
+            (_, Err(e)) => self.failed = Some(format!("answer to {}: {e}", api.api().name)),
+        }
+        true
     }
 
     fn serve_waiting(&mut self, shared: &Shared, broker: &Broker, mood: &Mood, now: Instant, logs_changed: bool) {
@@ -401,6 +441,9 @@ impl Conn {
 
     /// Sends what is due, as far as the socket takes it.
     fn send(&mut self, now: Instant) {
+        if self.stream.push().is_err() {
+            self.failed.get_or_insert_default();
+        }
         while let Some(a) = self.answers.front_mut() {
             if a.due > now {
                 return;
@@ -426,144 +469,15 @@ impl Conn {
                 }
                 continue;
             }
+            if a.close && self.stream.wants_write() {
+                return;
+            }
             if a.close {
                 self.failed.get_or_insert_default();
                 return;
             }
             self.answers.pop_front();
             self.sent = 0;
-        }
-    }
-}
-
-/// Bytes received; whole requests are handed out where they lie.
-#[derive(Default)]
-struct Input {
-    buf: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Input {
-    fn unread(&self) -> usize {
-        self.end - self.start
-    }
-
-    /// Reads once or a few times; `Ok(false)` at the end of the stream.
-    ///
-    /// A request of a known length is read to its end and little further, so that hardly anything is ever moved, and the
-    /// buffer grows with what has really come, never by what a length field claims.
-    fn fill(&mut self, stream: &mut impl Read) -> io::Result<bool> {
-        for _ in 0..4 {
-            if self.start == self.end {
-                (self.start, self.end) = (0, 0);
-                if self.buf.len() > KEEP_BUFFER {
-                    self.buf = Vec::new();
-                }
-            }
-            let missing = match self.length() {
-                Some(len) => (4 + len.min(MAX_REQUEST)).saturating_sub(self.unread()),
-                None => 0,
-            };
-            let want = missing.max(READ_CHUNK);
-            if self.buf.len() - self.end < want {
-                self.buf.copy_within(self.start..self.end, 0);
-                (self.start, self.end) = (0, self.unread());
-                let grown = (self.end + want).min((self.buf.len() * 2).max(4 * READ_CHUNK));
-                if grown > self.buf.len() {
-                    self.buf.resize(grown, 0);
-                }
-            }
-            let room = want.min(self.buf.len() - self.end);
-            let n = match stream.read(&mut self.buf[self.end..self.end + room]) {
-                Ok(n) => n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(e),
-            };
-            if n == 0 {
-                return Ok(false);
-            }
-            self.end += n;
-            if n < room || missing <= n {
-                break;
-            }
-        }
-        Ok(true)
-    }
-
-    /// The length field of the next request; a negative one counts as the largest, which [`Input::frame`] refuses.
-    fn length(&self) -> Option<usize> {
-        let field: &[u8; 4] = self.buf[self.start..self.end].first_chunk()?;
-        Some(usize::try_from(i32::from_be_bytes(*field)).unwrap_or(usize::MAX))
-    }
-
-    /// The next request without its length field, if it is whole.
-    fn frame(&self) -> Result<Option<&[u8]>, String> {
-        let Some(len) = self.length() else { return Ok(None) };
-        if len > MAX_REQUEST {
-            return Err(format!("request of {} bytes", len as i32));
-        }
-        Ok(self.buf[self.start + 4..self.end].get(..len))
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.start += n;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(len: usize, byte: u8) -> Vec<u8> {
-        let mut f = (len as i32).to_be_bytes().to_vec();
-        f.resize(4 + len, byte);
-        f
-    }
-
-    /// Gives what it holds in pieces of a given size.
-    struct Pieces<'a>(&'a [u8], usize);
-
-    impl Read for Pieces<'_> {
-        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-            let n = self.1.min(buf.len()).min(self.0.len());
-            buf[..n].copy_from_slice(&self.0[..n]);
-            self.0 = &self.0[n..];
-            Ok(n)
-        }
-    }
-
-    #[test]
-    fn requests_of_any_size_come_out_whole() {
-        let sizes = [0, 1, 5, 300_000, 10, 70_000, 2_000_000, 3];
-        let stream: Vec<u8> = sizes.iter().enumerate().flat_map(|(i, n)| frame(*n, i as u8)).collect();
-        for piece in [1000, 1 << 16, usize::MAX] {
-            let mut input = Input::default();
-            let mut from = Pieces(&stream, piece);
-            let mut seen = Vec::new();
-            while input.fill(&mut from).unwrap() {
-                while let Some(f) = input.frame().unwrap() {
-                    assert!(f.iter().all(|b| *b as usize == seen.len()));
-                    seen.push(f.len());
-                    let n = f.len() + 4;
-                    input.consume(n);
-                }
-            }
-            assert_eq!(seen, sizes);
-        }
-    }
-
-    #[test]
-    fn a_claimed_length_takes_no_memory() {
-        let mut input = Input::default();
-        input.fill(&mut Pieces(&(90i32 << 20).to_be_bytes(), 4)).unwrap();
-        assert_eq!(input.frame(), Ok(None));
-        input.fill(&mut Pieces(&[0; 100], 100)).unwrap();
-        assert!(input.buf.len() <= 8 * READ_CHUNK, "{}", input.buf.len());
-        for len in [-1i32, i32::MIN, 200 << 20] {
-            let mut input = Input::default();
-            input.fill(&mut Pieces(&len.to_be_bytes(), 4)).unwrap();
-            assert!(input.frame().is_err());
         }
     }
 }

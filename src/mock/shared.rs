@@ -6,6 +6,7 @@ use super::groups::Groups;
 use super::handlers::{self, Handler};
 use super::log::LogConfig;
 use super::profiles::{self, Versions};
+use super::security::Security;
 use super::topics::{Partition, Topic, Topics};
 use super::txn::Coordinator;
 use crate::error::RespErr;
@@ -180,6 +181,8 @@ pub(crate) struct Shared {
     pub moved_coordinators: Mutex<HashMap<(i8, String), i32>>,
     /// Rises with every move.
     pub coordinator_epoch: AtomicI32,
+    /// What new connections must do before they are served.
+    pub security: RwLock<Security>,
     /// Answers that a hostile mode has spoilt.
     pub answers: AtomicU64,
     pub records: AtomicU64,
@@ -221,6 +224,7 @@ impl Shared {
             groups: Mutex::default(),
             moved_coordinators: Mutex::default(),
             coordinator_epoch: AtomicI32::new(0),
+            security: RwLock::default(),
             answers: AtomicU64::new(0),
             records: AtomicU64::new(0),
             batches: AtomicU64::new(0),

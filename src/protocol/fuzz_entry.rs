@@ -5,7 +5,7 @@
 use super::messages::{
     add_offsets_to_txn::*, add_partitions_to_txn::*, api_versions::*, create_partitions::*, create_topics::*,
     delete_topics::*, end_txn::*, fetch::*, find_coordinator::*, init_producer_id::*, list_offsets::*, metadata::*,
-    offset_commit::*, offset_fetch::*, produce::*, txn_offset_commit::*,
+    offset_commit::*, offset_fetch::*, produce::*, sasl_authenticate::*, sasl_handshake::*, txn_offset_commit::*,
 };
 use super::records::Batches;
 use super::{ApiKey, Reader, RequestHeader, Writer};
@@ -57,7 +57,8 @@ pub fn response(data: &[u8]) {
         ApiKey::OffsetCommit => check!(OffsetCommitResponse, body, v),
         ApiKey::OffsetFetch => check!(OffsetFetchResponse, body, v),
         ApiKey::TxnOffsetCommit => check!(TxnOffsetCommitResponse, body, v),
-        _ => {}
+        ApiKey::SaslAuthenticate => check!(SaslAuthenticateResponse, body, v),
+        ApiKey::SaslHandshake => check!(SaslHandshakeResponse, body, v),
     }
 }
 
@@ -82,7 +83,8 @@ pub fn request(data: &[u8]) {
         ApiKey::OffsetCommit => check!(OffsetCommitRequest, body, v),
         ApiKey::OffsetFetch => check!(OffsetFetchRequest, body, v),
         ApiKey::TxnOffsetCommit => check!(TxnOffsetCommitRequest, body, v),
-        _ => {}
+        ApiKey::SaslAuthenticate => check!(SaslAuthenticateRequest, body, v),
+        ApiKey::SaslHandshake => check!(SaslHandshakeRequest, body, v),
     }
 }
 

@@ -6,4 +6,5 @@
 //! The cryptography is that of ring, for TLS as for SCRAM and signatures: it builds within seconds with any C compiler
 //! (aws-lc takes minutes and, on some systems, cmake), and its AES-GCM is as fast as a network asks for.
 
+pub mod sasl;
 pub mod tls;

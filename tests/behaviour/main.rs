@@ -5,6 +5,7 @@
 mod common;
 
 mod batches;
+mod certs;
 mod connections;
 mod content;
 mod events;
@@ -13,5 +14,6 @@ mod metadata;
 mod recovery;
 mod splits;
 mod time;
+mod tls;
 mod transactions;
 mod verdicts;

@@ -155,10 +155,12 @@ impl BrokerThread {
                     .debug(DebugContexts::SECURITY, "SSL", || format!("{}: TLS: {}", self.me.name(), tls.describe()));
                 return self.begin(Stream::Tls(tls));
             }
-            Err(HandshakeError::Closed) => "the broker closed the connection within the TLS handshake: this may be a port \
+            Err(HandshakeError::Closed) => {
+                "the broker closed the connection within the TLS handshake: this may be a port \
                                             without TLS (see security.protocol), or it wants a client certificate \
                                             (ssl.certificate.location)"
-                .to_owned(),
+                    .to_owned()
+            }
             Err(HandshakeError::Tls(e)) => tls::explain(&e, &self.me.address.lock().0),
             Err(HandshakeError::Io(e)) => format!("{e} within the TLS handshake (is this a TLS port?)"),
         };
@@ -215,12 +217,7 @@ impl BrokerThread {
             self.abandon(lost, code);
         }
         if !self.stopping {
-            let text = format!(
-                "{}: {text} (after {} ms in state {})",
-                self.me.name(),
-                state_ms,
-                state.name()
-            );
+            let text = format!("{}: {text} (after {} ms in state {})", self.me.name(), state_ms, state.name());
             // One event per outage and round of tries, not one per attempt; that the broker cannot be trusted, or does not
             // trust this client, is news even then.
             let insecure = matches!(code, RespErr::ERR__SSL | RespErr::ERR__AUTHENTICATION);

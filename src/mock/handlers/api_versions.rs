@@ -27,7 +27,12 @@ pub fn handle(cx: &Request<'_>, r: &mut Reader<'_>, w: &mut Writer) -> Result<Re
     if cx.version >= 3 && !(valid(&request.client_software_name) && valid(&request.client_software_version)) {
         error_code = INVALID_REQUEST;
     }
-    let api_keys = cx.shared.versions.read().iter().map(offer).collect();
+    let mut api_keys: Vec<ApiVersion> = cx.shared.versions.read().iter().map(offer).collect();
+    if !cx.shared.security.read().mechanisms.is_empty() {
+        for api in [ApiKey::SaslHandshake.api(), ApiKey::SaslAuthenticate.api()] {
+            api_keys.push(offer((&(api.key as i16), &(api.min, api.max))));
+        }
+    }
     let mut response =
         ApiVersionsResponse { error_code, api_keys, throttle_time_ms: cx.throttle_ms, ..Default::default() };
     {

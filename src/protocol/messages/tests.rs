@@ -4,7 +4,7 @@
 use super::{
     add_offsets_to_txn::*, add_partitions_to_txn::*, api_versions::*, create_partitions::*, create_topics::*,
     delete_topics::*, end_txn::*, fetch::*, find_coordinator::*, init_producer_id::*, list_offsets::*, metadata::*,
-    offset_commit::*, offset_fetch::*, produce::*, txn_offset_commit::*,
+    offset_commit::*, offset_fetch::*, produce::*, sasl_authenticate::*, sasl_handshake::*, txn_offset_commit::*,
 };
 use crate::protocol::sample::{Gen, Sample};
 use crate::protocol::{ApiKey, Reader, Writer};
@@ -146,6 +146,10 @@ message_tests! {
     metadata_response: MetadataResponse, Metadata;
     produce_request: ProduceRequest, Produce;
     produce_response: ProduceResponse, Produce, compare_produce_responses;
+    sasl_authenticate_request: SaslAuthenticateRequest, SaslAuthenticate;
+    sasl_authenticate_response: SaslAuthenticateResponse, SaslAuthenticate;
+    sasl_handshake_request: SaslHandshakeRequest, SaslHandshake;
+    sasl_handshake_response: SaslHandshakeResponse, SaslHandshake;
     // Later ones at the end, so that the corpora of the others stay as they are.
     add_offsets_to_txn_request: AddOffsetsToTxnRequest, AddOffsetsToTxn;
     add_offsets_to_txn_response: AddOffsetsToTxnResponse, AddOffsetsToTxn;

@@ -12,9 +12,11 @@ pub fn looks_like_tls(bytes: &[u8]) -> bool {
 pub fn explain(e: &Error, host: &str) -> String {
     match e {
         Error::InvalidCertificate(c) => certificate(c, host),
-        Error::InvalidMessage(_) => "the broker's port does not speak TLS: check the port, or set security.protocol to \
+        Error::InvalidMessage(_) => {
+            "the broker's port does not speak TLS: check the port, or set security.protocol to \
                                      plaintext or sasl_plaintext"
-            .to_owned(),
+                .to_owned()
+        }
         Error::AlertReceived(alert) => alert_text(*alert),
         Error::PeerIncompatible(why) => format!(
             "no TLS version, cipher suite or key exchange in common ({why:?}): TLS 1.2 with ECDHE and AES-GCM or \
@@ -26,9 +28,12 @@ pub fn explain(e: &Error, host: &str) -> String {
 
 fn certificate(c: &Cert, host: &str) -> String {
     match c {
-        Cert::UnknownIssuer => "no trusted CA has signed the broker's certificate: set ssl.ca.location to the CA's \
+        // The second: a CA of the same name, with another key.
+        Cert::UnknownIssuer | Cert::BadSignature => {
+            "no trusted CA has signed the broker's certificate: set ssl.ca.location to the CA's \
                                 certificate"
-            .to_owned(),
+                .to_owned()
+        }
         Cert::ExpiredContext { time, not_after } => format!(
             "the broker's certificate expired at {}; the clock here says {}",
             utc(not_after.as_secs()),
@@ -71,6 +76,7 @@ fn alert_text(alert: Alert) -> String {
         | Alert::CertificateRevoked
         | Alert::CertificateExpired
         | Alert::CertificateUnknown
+        | Alert::DecryptError
         | Alert::UnknownCA => format!(
             "the broker refuses the client's certificate ({alert:?}): check ssl.certificate.location, or set it if there \
              is none"
@@ -119,9 +125,8 @@ pub(super) fn check_validity(cert: &CertificateDer<'_>, now: UnixTime) -> Result
         let mut time = || -> Result<u64, pkcs8::der::Error> {
             let any = AnyRef::decode(&mut r)?;
             let utc = any.decode_as::<pkcs8::der::asn1::UtcTime>().map(|t| t.to_unix_duration());
-            let at = utc.or_else(|_| {
-                any.decode_as::<pkcs8::der::asn1::GeneralizedTime>().map(|t| t.to_unix_duration())
-            })?;
+            let at =
+                utc.or_else(|_| any.decode_as::<pkcs8::der::asn1::GeneralizedTime>().map(|t| t.to_unix_duration()))?;
             Ok(at.as_secs())
         };
         Ok((time()?, time()?))

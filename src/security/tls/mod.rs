@@ -9,4 +9,3 @@ mod verify;
 pub use client::TlsContext;
 pub use explain::{explain, looks_like_tls};
 pub use server::server_config;
-
