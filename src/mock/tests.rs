@@ -16,6 +16,9 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+mod offsets;
+mod transactions;
+
 struct Client {
     stream: TcpStream,
     correlation_id: i32,

@@ -10,7 +10,7 @@ use crate::mock::txn::State;
 use crate::protocol::messages::find_coordinator::{KEY_TYPE_GROUP, KEY_TYPE_TRANSACTION};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the coordinator knows of a transactional id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +67,18 @@ impl MockCluster {
     }
 
     /// Milliseconds from the decision of a transaction to its markers; meanwhile the coordinator answers
-    /// CONCURRENT_TRANSACTIONS. 0, as at first: the markers are written before EndTxn is answered.
+    /// CONCURRENT_TRANSACTIONS (see [`MockCluster::complete_transactions`] too). 0, as at first: the markers are written
+    /// before EndTxn is answered.
     pub fn set_transaction_completion_delay(&self, ms: u32) {
         self.shared.txns.lock().completion_delay = Duration::from_millis(ms as u64);
+    }
+
+    /// Writes the markers that a delay still keeps back.
+    pub fn complete_transactions(&self) {
+        let now = Instant::now();
+        let mut txns = self.shared.txns.lock();
+        txns.hurry(now);
+        self.shared.brokers.iter().for_each(|b| self.shared.run_txns(b, &mut txns, now));
     }
 
     /// `transaction.max.timeout.ms`: a producer that wants more is answered INVALID_TRANSACTION_TIMEOUT. 15 minutes at first.
