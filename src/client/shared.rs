@@ -178,6 +178,7 @@ impl Shared {
     /// As `deliver`, with the fates of single records that differ (index, code).
     pub fn deliver_with(&self, batch: Batch<Partition>, verdict: Verdict, own: Vec<(u32, RespErr)>) {
         if verdict.err == RespErr::NO_ERROR {
+            self.txn.confirmed();
             let c = &batch.owner.counters;
             c.tx_messages.fetch_add(batch.count as u64, Relaxed);
             c.tx_bytes.fetch_add(batch.bytes as u64, Relaxed);

@@ -183,9 +183,10 @@ impl Producer {
         let serial = txn.serial.load(Relaxed).wrapping_add(1).max(1);
         txn.serial.store(serial, Relaxed);
         txn.started.store(false, Relaxed);
+        txn.known.store(false, Relaxed);
         txn.failed.store(0, Relaxed);
         txn.v2.store(txn.feature.lock().1 >= super::TRANSACTION_V2, Release);
-        (inner.bump, inner.known, inner.error, inner.began) = (false, false, None, Some(Instant::now()));
+        (inner.bump, inner.error, inner.began) = (false, None, Some(Instant::now()));
         inner.pending.clear();
         shared.set_transaction_state(&mut inner, State::InTransaction);
         drop(inner);

@@ -35,6 +35,9 @@ const LAST_TXN_OFFSET_COMMIT_V1: i16 = 4;
 /// First InitProducerId that raises the epoch of an id (KIP-360).
 const FIRST_INIT_WITH_EPOCH: i16 = 3;
 
+/// After so many a refusal to abort is believed: some seconds with the usual backoff.
+const MOST_REFUSED_ABORTS: u32 = 10;
+
 /// What is asked for next, or awaited.
 enum Step {
     FindTransactions,
@@ -87,6 +90,8 @@ pub struct Coordinator {
     awaited: Option<Awaited>,
     not_before: Option<Instant>,
     backoff_ms: u64,
+    /// Answers to an abort that may mean a newer instance, or not yet.
+    refused_aborts: u32,
     next_tag: u64,
     /// The end of the client has been told of.
     buried: bool,
@@ -332,13 +337,22 @@ impl MainThread {
         let mut fate = fate(a.step.api(), err);
         if err == RespErr::ERR_INVALID_TXN_STATE && matches!(a.step, Step::End { .. }) {
             // Where it is not known whether a partition was added, there may be nothing to end.
-            let unknown = !shared.txn.inner.lock().known && !shared.txn.is_v2();
+            let unknown = !shared.txn.known.load(Acquire) && !shared.txn.is_v2();
             fate = if unknown { Fate::Done } else { fate };
+        }
+        if err == RespErr::ERR_PRODUCER_FENCED && matches!(a.step, Step::End { commit: false }) {
+            // Under version 2 Kafka answers so while the last transaction is still being completed, if nothing of this one
+            // has reached it. Another instance's doing does not pass.
+            let t = &mut self.transaction;
+            if shared.txn.is_v2() && !shared.txn.known.load(Acquire) && t.refused_aborts < MOST_REFUSED_ABORTS {
+                t.refused_aborts += 1;
+                fate = Fate::Again;
+            }
         }
         let told = for_application(err);
         let text = || format!("{} on broker {}: {}", a.step.what(), a.broker, err.description());
         if fate == Fate::Done {
-            self.transaction.backoff_ms = 0;
+            (self.transaction.backoff_ms, self.transaction.refused_aborts) = (0, 0);
         }
         match fate {
             Fate::Done => self.step_done(a.step),
@@ -406,7 +420,7 @@ impl MainThread {
             }
             Step::AddPartitions(partitions) => {
                 let serial = txn.serial.load(Relaxed);
-                txn.inner.lock().known = true;
+                txn.confirmed();
                 for p in partitions {
                     p.in_transaction.store(serial, Release);
                     shared.send_look(&p);
@@ -414,12 +428,13 @@ impl MainThread {
             }
             Step::AddOffsets => {
                 let mut inner = txn.inner.lock();
-                inner.known = true;
+                txn.confirmed();
                 if let Some(job) = &mut inner.offsets {
                     job.added = true;
                 }
             }
             Step::CommitOffsets => {
+                txn.confirmed();
                 if let Some(job) = &mut txn.inner.lock().offsets {
                     job.result = Some(Ok(()));
                 }

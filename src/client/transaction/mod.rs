@@ -87,8 +87,6 @@ struct Inner {
     began: Option<Instant>,
     /// The epoch must be raised before the next transaction (KIP-360).
     bump: bool,
-    /// The coordinator knows of the current transaction for sure.
-    known: bool,
     /// The coordinator has forgotten the producer id: the next one is asked for anew.
     forgotten: bool,
     /// Partitions to be added.
@@ -110,6 +108,8 @@ pub struct Transactions {
     aborting: AtomicBool,
     /// The coordinator may know of the current transaction.
     started: AtomicBool,
+    /// It knows for sure.
+    known: AtomicBool,
     /// The current transaction is of version 2.
     v2: AtomicBool,
     /// Messages of the current transaction that failed.
@@ -128,6 +128,7 @@ impl Transactions {
             serial: AtomicU32::new(0),
             aborting: AtomicBool::new(false),
             started: AtomicBool::new(false),
+            known: AtomicBool::new(false),
             v2: AtomicBool::new(false),
             failed: AtomicU64::new(0),
             feature: Mutex::new((-1, 0)),
@@ -136,7 +137,6 @@ impl Transactions {
                 call: None,
                 began: None,
                 bump: false,
-                known: false,
                 forgotten: false,
                 pending: Vec::new(),
                 error: None,
@@ -156,6 +156,13 @@ impl Transactions {
     /// The current transaction is of version 2: see [`Transactions::admits`].
     pub fn is_v2(&self) -> bool {
         self.v2.load(Acquire)
+    }
+
+    /// A batch or an offset of the transaction was taken.
+    pub fn confirmed(&self) {
+        if self.enabled() {
+            self.known.store(true, Release);
+        }
     }
 
     /// What comes back from a broker is reported, not sent again.
