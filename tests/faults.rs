@@ -1,7 +1,10 @@
 //! Invariants under random faults of the embedded broker: one report for each accepted message, reports that the log
 //! bears out, order kept, budgets full again, no thread left, nothing hangs.
 //!
-//! `RKAFKA_SEED=n` runs the round of that seed alone; `RKAFKA_ROUNDS=n` sets how many there are.
+//! `RKAFKA_SEED=n` runs the round of that seed alone; `RKAFKA_ROUNDS=n` sets how many there are, `RKAFKA_SECONDS=n` for how
+//! long new ones are begun. `RKAFKA_FAST=1` makes them short: fewer messages, time-outs of tens of milliseconds, and
+//! `RKAFKA_PARALLEL=n` of them at a time, which `make torture-mock` does. A round of the fast kind repeats with its seed
+//! and `RKAFKA_FAST=1`.
 
 mod common;
 
@@ -9,20 +12,30 @@ use common::{eventually, ms, threads_named, Harness};
 use rkafka::client::{Producer, PARTITION_UA, PURGE_INFLIGHT, PURGE_NON_BLOCKING, PURGE_QUEUE};
 use rkafka::error::RespErr;
 use rkafka::mock::faults::{SplitMix, CLOSE};
-use rkafka::mock::{Faults, MockCluster};
+use rkafka::mock::{Faults, MockCluster, Options};
 use std::collections::HashSet;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
 use std::time::{Duration, Instant};
 
 const BROKERS: i32 = 3;
 /// Kafka's default `message.max.bytes`.
 const MESSAGE_MAX: usize = 1_048_588;
+const TIMEOUTS: &[&str] = &["8000", "8000", "8000", "400", "1200"];
+const FAST_TIMEOUTS: &[&str] = &["8000", "8000", "8000", "30", "150"];
 /// How long the default run may take before it stops beginning new rounds.
 const DEFAULT_RUN: Duration = Duration::from_secs(30);
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name}={v} is not a number")))
+}
+
+/// What holds for every round of a run.
+#[derive(Clone, Copy)]
+struct Run {
+    fast: bool,
+    /// Rounds at a time; with more than one, threads that are left over show at the end only.
+    parallel: u64,
 }
 
 #[test]
@@ -35,21 +48,55 @@ fn one_true_report_per_message_whatever_happens() {
             (now as u64 % 1_000_000_000, number("RKAFKA_ROUNDS").unwrap_or(u64::MAX))
         }
     };
-    let limit = if number("RKAFKA_ROUNDS").is_some() { Duration::MAX } else { DEFAULT_RUN };
-    let mut done = 0;
-    for seed in (first..).take(rounds as usize) {
-        if began.elapsed() >= limit {
-            break;
+    let run =
+        Run { fast: number("RKAFKA_FAST").unwrap_or(0) > 0, parallel: number("RKAFKA_PARALLEL").unwrap_or(1).max(1) };
+    let limit = match (number("RKAFKA_SECONDS"), number("RKAFKA_ROUNDS")) {
+        (Some(seconds), _) => Duration::from_secs(seconds),
+        (None, Some(_)) => Duration::MAX,
+        (None, None) => DEFAULT_RUN,
+    };
+    let (next, done, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let messages = AtomicU64::new(0);
+    let worker = &|host: String| {
+        while began.elapsed() < limit && !failed.load(Acquire) {
+            let n = next.fetch_add(1, AcqRel);
+            if n >= rounds {
+                break;
+            }
+            let (seed, started) = (first.wrapping_add(n), Instant::now());
+            match catch_unwind(AssertUnwindSafe(|| round(seed, run, &host))) {
+                Ok(n) => messages.fetch_add(n as u64, AcqRel),
+                Err(e) => {
+                    failed.store(true, Release);
+                    eprintln!(
+                        "\nRKAFKA_SEED={seed}{} repeats this round\n",
+                        if run.fast { " RKAFKA_FAST=1" } else { "" }
+                    );
+                    resume_unwind(e);
+                }
+            };
+            let done = done.fetch_add(1, AcqRel) + 1;
+            if !run.fast {
+                println!("seed {seed}: {} ms", started.elapsed().as_millis());
+            } else if done % 500 == 0 {
+                println!("{:>4} s: {done} rounds", began.elapsed().as_secs());
+            }
         }
-        let started = Instant::now();
-        if let Err(e) = catch_unwind(AssertUnwindSafe(|| round(seed))) {
-            eprintln!("\nRKAFKA_SEED={seed} repeats this round\n");
-            resume_unwind(e);
-        }
-        done += 1;
-        println!("seed {seed}: {} ms", started.elapsed().as_millis());
-    }
-    println!("{done} rounds from RKAFKA_SEED={first}");
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..run.parallel)
+            // Each has an address of its own: a port that one cluster gives up may become another's.
+            .map(|n| scope.spawn(move || worker(format!("127.0.{}.{}", n / 250, n % 250 + 1))))
+            .collect();
+        workers.into_iter().for_each(|w| w.join().unwrap_or_else(|e| resume_unwind(e)));
+    });
+    no_thread_is_left();
+    let (rounds, messages) = (done.load(Acquire), messages.load(Acquire));
+    println!("{rounds} rounds from RKAFKA_SEED={first} in {:.1} s, {messages} messages", began.elapsed().as_secs_f64());
+}
+
+fn no_thread_is_left() {
+    eventually("threads of the client end", Duration::from_secs(5), || threads_named("rk:") == 0);
 }
 
 /// The settings of a round, by its seed.
@@ -58,6 +105,10 @@ struct Plan {
     topics: Vec<(String, i32)>,
     threads: usize,
     messages: usize,
+    /// When to stop though there are messages left: much trouble makes a round slow, and more rounds are worth more than
+    /// longer ones.
+    produce_for: Duration,
+    fast: bool,
     pad: usize,
     message_timeout: u64,
     ordered: bool,
@@ -70,14 +121,13 @@ struct Plan {
     mixture: bool,
 }
 
-fn plan(rng: &mut SplitMix) -> Plan {
+fn plan(rng: &mut SplitMix, fast: bool) -> Plan {
     let mut one_of = |list: &[&str]| list[rng.below(list.len() as u64) as usize].to_owned();
     let idempotent = one_of(&["false", "false", "true"]);
     let once = idempotent == "true";
     let max_in_flight = one_of(if once { &["1", "5", "5"] } else { &["1", "1", "5", "1000000"] });
-    let message_timeout = one_of(&["8000", "8000", "8000", "400", "1200"]);
-    let pairs = vec![
-        ("test.mock.num.brokers", BROKERS.to_string()),
+    let message_timeout = one_of(if fast { FAST_TIMEOUTS } else { TIMEOUTS });
+    let mut pairs = vec![
         ("enable.idempotence", idempotent),
         ("acks", one_of(if once { &["all"] } else { &["all", "all", "1", "0"] })),
         ("linger.ms", one_of(&["0", "1", "5", "20"])),
@@ -99,12 +149,29 @@ fn plan(rng: &mut SplitMix) -> Plan {
         ("partitioner", one_of(&["consistent_random", "murmur2_random", "random", "round_robin"])),
         ("connections.max.idle.ms", one_of(&["0", "0", "50"])),
     ];
+    if fast {
+        // What a round waits for in vain is a broker that is silent; so that is made short.
+        let one_of = |rng: &mut SplitMix, list: &[&str]| list[rng.below(list.len() as u64) as usize].to_owned();
+        pairs.extend([
+            ("request.timeout.ms", one_of(rng, &["20", "60"])),
+            ("socket.timeout.ms", "80".to_owned()),
+            ("socket.connection.setup.timeout.ms", "1000".to_owned()),
+            ("api.version.request.timeout.ms", "60".to_owned()),
+            ("retry.backoff.ms", one_of(rng, &["1", "5"])),
+            ("retry.backoff.max.ms", "20".to_owned()),
+            ("reconnect.backoff.ms", "2".to_owned()),
+            ("reconnect.backoff.max.ms", "20".to_owned()),
+            ("linger.ms", one_of(rng, &["0", "1", "5"])),
+        ]);
+    }
     let topics = (0..1 + rng.below(3)).map(|i| (format!("topic{i}"), 1 + rng.below(5) as i32)).collect();
     Plan {
         pairs,
         topics,
         threads: 1 + rng.below(3) as usize,
-        messages: 100 + rng.below(500) as usize,
+        messages: if fast { 30 + rng.below(250) } else { 100 + rng.below(500) } as usize,
+        produce_for: ms(if fast { 120 } else { 2500 }),
+        fast,
         pad: [1, 100, 2000][rng.below(3) as usize],
         message_timeout: message_timeout.parse().unwrap_or(0),
         ordered: once || max_in_flight == "1",
@@ -116,11 +183,13 @@ fn plan(rng: &mut SplitMix) -> Plan {
     }
 }
 
-fn round(seed: u64) {
+/// One round; the number of messages that were accepted.
+fn round(seed: u64, run: Run, host: &str) -> usize {
     let mut rng = SplitMix(seed);
-    let plan = plan(&mut rng);
+    let plan = plan(&mut rng, run.fast);
     let pairs: Vec<(&str, &str)> = plan.pairs.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    let mut h = Harness::new(&pairs);
+    let options = Options { host: host.to_owned(), ..Options::default() };
+    let mut h = Harness::on(&MockCluster::new(BROKERS, options).expect("a cluster"), &pairs);
     h.pad = plan.pad;
     let cluster = h.cluster();
     for (name, partitions) in &plan.topics {
@@ -150,7 +219,7 @@ fn round(seed: u64) {
             let mut volatile = HashSet::new();
             while running.load(Acquire) {
                 strike(&cluster, &h.producer, &plan, &mut rng, &mut volatile);
-                std::thread::sleep(ms(rng.below(15)));
+                std::thread::sleep(ms(rng.below(if plan.fast { 4 } else { 15 })));
             }
             volatile
         });
@@ -166,6 +235,9 @@ fn round(seed: u64) {
         h.flush(ms(plan.message_timeout + 3000));
     }
     let flushed = began.elapsed() - produced;
+    if std::env::var_os("RKAFKA_TIMES").is_some() {
+        println!("produced in {produced:?}, flushed in {flushed:?}");
+    }
     h.close(Duration::from_secs(8));
     if began.elapsed() > Duration::from_secs(6) {
         let accepted = h.accepted();
@@ -174,9 +246,13 @@ fn round(seed: u64) {
     heal(&cluster, &plan);
     let wrong = h.compare_with_log(&volatile, plan.ordered, plan.once);
     assert!(wrong.is_empty(), "{}\n{:?}", wrong.join("\n"), plan.pairs);
+    let accepted = h.accepted();
     drop(h);
     drop(cluster);
-    eventually("threads of the client end", Duration::from_secs(5), || threads_named("rk:") == 0);
+    if run.parallel == 1 {
+        no_thread_is_left();
+    }
+    accepted
 }
 
 /// A producing thread: all its messages, waiting a little while the queue is full.
@@ -186,8 +262,7 @@ fn produce(h: &Harness, plan: &Plan, thread: usize, seed: u64) {
     // A burst now and then, and pauses, so that batches of all sizes come up.
     let began = Instant::now();
     for seq in 0..plan.messages {
-        // Much trouble makes a round slow, and more rounds are worth more than longer ones.
-        if began.elapsed() > ms(2500) {
+        if began.elapsed() > plan.produce_for {
             break;
         }
         let (topic, n) = &topics[rng.below(topics.len() as u64) as usize];
@@ -202,6 +277,9 @@ fn produce(h: &Harness, plan: &Plan, thread: usize, seed: u64) {
             match h.produce(topic, partition, key, (thread, seq)) {
                 Ok(_) => break,
                 Err(RespErr::ERR__QUEUE_FULL) => {
+                    if plan.fast && began.elapsed() > plan.produce_for {
+                        return;
+                    }
                     assert!(Instant::now() < until, "the queue stays full for {} ms", plan.message_timeout + 8000);
                     std::thread::sleep(ms(1));
                 }
@@ -211,7 +289,7 @@ fn produce(h: &Harness, plan: &Plan, thread: usize, seed: u64) {
             }
         }
         if rng.below(20) == 0 {
-            std::thread::sleep(ms(rng.below(20)));
+            std::thread::sleep(ms(rng.below(if plan.fast { 5 } else { 20 })));
         }
     }
 }

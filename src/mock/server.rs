@@ -12,9 +12,10 @@ use super::stream::Stream;
 use crate::protocol::messages::fetch::FetchRequest;
 use crate::protocol::{api, ApiKey, Reader, RequestHeader, Writer};
 use crate::sys::poll::{poll, PollFd};
+use socket2::{Domain, Socket, Type};
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -22,13 +23,16 @@ use std::time::{Duration, Instant};
 
 /// Answers waiting on one connection, in bytes, at which its requests are left unread.
 const MAX_UNSENT: usize = 64 << 20;
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
 /// How long to wait before listening again when the port could not be had or descriptors ran out.
 const LISTEN_RETRY: Duration = Duration::from_millis(50);
 
 /// Serves until the cluster stops. `listener` is bound already, so that its port is known before the thread runs.
 pub fn run(shared: Arc<Shared>, index: usize, listener: TcpListener) {
     crate::sys::block_signals();
-    let mut server = Server { shared: &shared, broker: &shared.brokers[index], listener: None, conns: Vec::new() };
+    let mut server =
+        Server { shared: &shared, broker: &shared.brokers[index], listener: None, held: None, conns: Vec::new() };
     if let Err(e) = listener.set_nonblocking(true) {
         shared.log(format_args!("broker {}: {e}", server.broker.id));
     }
@@ -41,6 +45,8 @@ struct Server<'a> {
     shared: &'a Shared,
     broker: &'a Broker,
     listener: Option<TcpListener>,
+    /// Keeps the port while the broker is down.
+    held: Option<Socket>,
     conns: Vec<Conn>,
 }
 
@@ -150,16 +156,29 @@ impl Server<'_> {
         }
         if down {
             self.listener = None;
+            if self.held.is_none() {
+                self.held = self.bind().ok();
+            }
         } else if self.listener.is_none() {
-            let bound = TcpListener::bind((self.broker.host.as_str(), self.broker.port))
-                .and_then(|l| l.set_nonblocking(true).map(|()| l));
+            let bound = self.held.take().map_or_else(|| self.bind(), Ok).and_then(|s| s.listen(BACKLOG).map(|()| s));
             match bound {
-                Ok(l) => self.listener = Some(l),
+                Ok(s) => self.listener = Some(s.into()),
                 Err(e) => self.shared.log(format_args!("broker {}: listen again: {e}", self.broker.id)),
             }
         }
         self.broker.acknowledge(generation);
         mood
+    }
+
+    /// A socket at the broker's port that does not listen: connections are refused, and nobody else is given the port.
+    fn bind(&self) -> io::Result<Socket> {
+        let addrs: Vec<_> = (self.broker.host.as_str(), self.broker.port).to_socket_addrs()?.collect();
+        let addr = addrs.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let s = Socket::new(Domain::for_address(*addr), Type::STREAM, None)?;
+        s.set_reuse_address(true)?;
+        s.set_nonblocking(true)?;
+        s.bind(&(*addr).into())?;
+        Ok(s)
     }
 
     fn accept(&mut self) {

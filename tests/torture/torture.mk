@@ -1,13 +1,30 @@
 # Promises under faults. Included by the Makefile.
 #
 #   make torture MINUTES=30 SEED=7 TORTURE_ARGS='--only idempotent'
+#   make torture-mock SECONDS=60 [SEED=n]
+#   make torture-kfake MINUTES=1
 
 MINUTES ?= 3
+SECONDS ?= 60
 TORTURE_DIR := build/torture
+TORTURE = $(E2E_PYTHON) tests/torture/torture.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(TORTURE_ARGS)
 
-.PHONY: torture
+.PHONY: torture torture-mock torture-kfake kfake
 torture: $(TORTURE_DIR)/producer ## delivery promises on a 3-node Kafka under kill, freeze and cuts; MINUTES, SEED (needs Java, Maven)
-	$(E2E_PYTHON) tests/torture/torture.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(TORTURE_ARGS)
+	$(TORTURE)
+
+# Rounds with another seed each, many at a time. RKAFKA_SEED and RKAFKA_FAST=1 repeat one.
+torture-mock: ## the same promises on the embedded broker, thousands of fault schedules a minute; SECONDS, SEED
+	RKAFKA_FAST=1 RKAFKA_PARALLEL=16 RKAFKA_SECONDS=$(SECONDS) $(if $(SEED),RKAFKA_SEED=$(SEED) RKAFKA_ROUNDS=100000000) \
+	    cargo test --release --test faults -- --nocapture
+
+torture-kfake: ## the same promises on kfake, a broker written in Go (needs Go); MINUTES, SEED
+	@if command -v go >/dev/null 2>&1; then $(MAKE) --no-print-directory kfake; \
+	else echo "SKIPPED: torture-kfake: Go is not installed (https://go.dev/dl, 1.26 or newer)"; fi
+
+kfake: $(TORTURE_DIR)/producer
+	cd tests/torture/kfake && go build -o $(abspath $(TORTURE_DIR))/kfake .
+	$(TORTURE) --kfake $(TORTURE_DIR)/kfake --dir $(TORTURE_DIR)/run-kfake
 
 $(TORTURE_DIR)/producer: tests/torture/producer.c include/rkafka.h | e2e-library
 	@mkdir -p $(@D)
