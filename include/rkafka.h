@@ -467,6 +467,11 @@ typedef enum rk_resp_err_t {
 #define RK_PURGE_F_NON_BLOCKING 4
 
 /**
+ * Messages that are given up get no reports.
+ */
+#define RK_DESTROY_F_NO_REPORTS 1
+
+/**
  * Not an event, or NULL.
  */
 #define RK_EVENT_NONE 0
@@ -1124,6 +1129,16 @@ struct rk_producer_t *rk_producer_new(struct rk_conf_t *conf,
  * Requires: `rk` is NULL or a live producer that no other thread uses; it is gone afterwards.
  */
 void rk_producer_destroy(struct rk_producer_t *rk);
+
+/**
+ * rk_producer_destroy with a choice: RK_DESTROY_F_NO_REPORTS drops the reports of messages that are given up, and those
+ * that wait to be served, instead of calling the callbacks for them. RK_RESP_ERR__INVALID_ARG, with nothing done, for other
+ * flags and for NULL; RK_RESP_ERR__STATE, with nothing done, from within a callback of the same producer.
+ *
+ * Requires: As rk_producer_destroy.
+ */
+rk_resp_err_t rk_producer_destroy_flags(struct rk_producer_t *rk,
+                                        int flags);
 
 /**
  * The name of the client, as in logs: `client.id`, "#producer-" and a number. It lives as long as the producer.

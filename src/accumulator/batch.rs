@@ -141,6 +141,11 @@ impl<O: BatchOwner> Body<O> {
         }
     }
 
+    /// Now, microseconds since the epoch by the clock as it was when the batch was opened.
+    pub fn now_us(&self) -> u64 {
+        self.opened_us + self.opened.elapsed().as_micros() as u64
+    }
+
     /// The records' bytes, uncompressed, in order.
     #[allow(unsafe_code)]
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {

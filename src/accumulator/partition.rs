@@ -123,7 +123,8 @@ impl<O: BatchOwner> PartitionQueue<O> {
     }
 
     /// Appends under the lock: makes room first, by a new chunk or a new batch. `moved` is for records that
-    /// were accepted before, at that time: they pass the memory limit, and their batch counts as opened then. Unless `may_open`, the record is left alone where it would open a batch (the
+    /// were accepted before, in a batch opened at that time (on both clocks): they pass the memory limit, and their batch
+    /// counts as opened then. Unless `may_open`, the record is left alone where it would open a batch (the
     /// caller may want another partition then). `still` is asked under the lock; if it says no, nothing is done and `None`
     /// returned.
     pub fn append_locked(
@@ -131,7 +132,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
         owner: &Arc<O>,
         rec: &RecordRef<'_>,
         limits: BatchLimits,
-        moved: Option<Instant>,
+        moved: Option<(Instant, u64)>,
         may_open: bool,
         still: impl FnOnce() -> bool,
     ) -> Result<Option<Change>, NoMemory> {
@@ -163,14 +164,19 @@ impl<O: BatchOwner> PartitionQueue<O> {
         let (used, records) = inner.open_batch.as_ref().map_or((0, 0), |b| (b.bytes, b.count));
         let (chunk, charged) =
             self.chunk_for(max_len + ENTRY, inner.class, moved.is_some()).ok_or(NoMemory { closed: change.closed })?;
-        let now_us = if moved.is_some() { rec.now_us } else { clock::precise_us() };
+        let now_us = match (moved, &inner.open_batch) {
+            (Some(_), _) => rec.now_us,
+            // Within a batch time goes on as it does, whatever is done to the clock meanwhile.
+            (None, Some(b)) => b.now_us(),
+            (None, None) => clock::precise_us(),
+        };
         let number = inner.next_number;
         let batch = match &mut inner.open_batch {
             Some(b) => b,
             none => {
                 change.opened = true;
-                let opened = moved.unwrap_or_else(Instant::now);
-                none.insert(Batch::new(self.home.clone(), owner.clone(), number, rec.timestamp_ms, opened, now_us))
+                let (opened, opened_us) = moved.unwrap_or_else(|| (Instant::now(), now_us));
+                none.insert(Batch::new(self.home.clone(), owner.clone(), number, rec.timestamp_ms, opened, opened_us))
             }
         };
         let opening = Opening {
@@ -339,7 +345,8 @@ pub fn split<O: BatchOwner>(mut batch: Batch<O>) -> Vec<Batch<O>> {
             opaque: item.opaque,
             aux: item.aux,
         };
-        let kept = queue.append_locked(&batch.owner, &rec, limits, Some(batch.opened), true, || true);
+        let kept =
+            queue.append_locked(&batch.owner, &rec, limits, Some((batch.opened, batch.opened_us)), true, || true);
         // Records that were accepted pass every limit; a loss here would be a report that never comes.
         assert!(matches!(kept, Ok(Some(c)) if c.appended), "a record of a split batch is kept");
     }

@@ -229,7 +229,7 @@ fn a_batch_splits_into_parts_that_are_batches_of_their_own() {
             let ts = first_ts + (i as i64 * 7919) % 100 - 50;
             let r = RecordRef { headers: &headers, ..rec((i % 2 == 0).then_some(b"k"), Some(&v), ts, i) };
             h.budget.take(0);
-            let changed = q.append_locked(&o, &r, LIMITS, Some(std::time::Instant::now()), true, || true);
+            let changed = q.append_locked(&o, &r, LIMITS, Some((std::time::Instant::now(), 0)), true, || true);
             assert!(changed.is_ok());
         }
         let mut whole = drain(&q).pop().expect("one batch");

@@ -265,10 +265,16 @@ impl MainThread {
                 opaque: item.opaque,
                 aux: item.aux,
             };
-            if let Err(e) = self.shared.place(t, &rec, item.aux as i32, 0, Some(batch.opened)) {
+            if let Err(e) = self.shared.place(t, &rec, item.aux as i32, 0, Some((batch.opened, batch.opened_us))) {
                 let queue = refused.entry(e.0).or_insert_with(|| PartitionQueue::new(self.shared.home.clone()));
-                let kept =
-                    queue.append_locked(&t.unassigned, &rec, self.shared.limits, Some(batch.opened), true, || true);
+                let kept = queue.append_locked(
+                    &t.unassigned,
+                    &rec,
+                    self.shared.limits,
+                    Some((batch.opened, batch.opened_us)),
+                    true,
+                    || true,
+                );
                 // Records that were accepted pass every limit; a loss here would be a report that never comes.
                 assert!(matches!(kept, Ok(Some(c)) if c.appended), "a refused record is kept for its report");
             }

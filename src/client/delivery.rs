@@ -3,7 +3,6 @@
 use super::topic::Partition;
 use crate::accumulator::batch::{self, Batch};
 use crate::error::RespErr;
-use crate::sys::clock;
 use std::ffi::CStr;
 
 /// Offset of a record whose offset is not known.
@@ -53,7 +52,8 @@ impl Delivery {
         batch.settle();
         // What was compressed has been sent; only the records themselves are needed from here on.
         batch.compressed = None;
-        Delivery { batch, verdict, settled_us: clock::precise_us(), own }
+        let settled_us = batch.now_us();
+        Delivery { batch, verdict, settled_us, own }
     }
 
     pub fn topic_name(&self) -> &CStr {

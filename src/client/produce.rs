@@ -158,7 +158,7 @@ impl Shared {
         rec: &RecordRef<'_>,
         asked: i32,
         hint: usize,
-        moved: Option<Instant>,
+        moved: Option<(Instant, u64)>,
     ) -> Result<(), RespErr> {
         let full = |p: &Arc<Partition>, e: NoMemory| {
             self.look(p, e.closed);

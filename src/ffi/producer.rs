@@ -174,29 +174,60 @@ pub unsafe extern "C" fn rk_producer_new(
 pub unsafe extern "C" fn rk_producer_destroy(rk: *mut rk_producer_t) {
     guard!((), {
         // SAFETY: by contract.
-        if unsafe { is_parents(rk) } {
-            // SAFETY: by contract.
-            drop(unsafe { take(rk) });
-            return;
-        }
-        let p = live!(rk);
-        let inner = p.inner.clone();
-        if dispatch::within_callback(inner.id()) {
-            let text = "rk_producer_destroy was called within a callback of the same producer: refused";
-            if inner.callbacks.log.is_some() {
-                dispatch::log_line(rk, &inner.callbacks, 3, "DESTROY", text);
-            } else {
-                use std::io::Write;
-                let _ = writeln!(std::io::stderr(), "rkafka: {text}");
-            }
-            return;
-        }
-        inner.client.close();
-        dispatch::with_frame(inner.id(), || dispatch::serve(rk, &inner, dispatch::Until::Now, |_| false));
-        inner.me.0.store(std::ptr::null_mut(), Release);
-        // SAFETY: by contract; `p` is not used any more.
-        drop(unsafe { take(rk) });
+        let _ = unsafe { destroy(rk, 0) };
     })
+}
+
+/// rk_producer_destroy with a choice: RK_DESTROY_F_NO_REPORTS drops the reports of messages that are given up, and those
+/// that wait to be served, instead of calling the callbacks for them. RK_RESP_ERR__INVALID_ARG, with nothing done, for other
+/// flags and for NULL; RK_RESP_ERR__STATE, with nothing done, from within a callback of the same producer.
+///
+/// # Safety
+/// As rk_producer_destroy.
+#[no_mangle]
+pub unsafe extern "C" fn rk_producer_destroy_flags(rk: *mut rk_producer_t, flags: c_int) -> rk_resp_err_t {
+    guard!(RespErr::ERR__FAIL.0, {
+        if flags & !RK_DESTROY_F_NO_REPORTS != 0 {
+            return RespErr::ERR__INVALID_ARG.0;
+        }
+        // SAFETY: by contract.
+        code(unsafe { destroy(rk, flags) })
+    })
+}
+
+/// Ends a producer.
+///
+/// # Safety
+/// As rk_producer_destroy.
+unsafe fn destroy(rk: *mut rk_producer_t, flags: c_int) -> Result<(), RespErr> {
+    // SAFETY: by contract.
+    if unsafe { is_parents(rk) } {
+        // SAFETY: by contract.
+        drop(unsafe { take(rk) });
+        return Ok(());
+    }
+    let p = live!(rk, Err(RespErr::ERR__INVALID_ARG));
+    let inner = p.inner.clone();
+    if dispatch::within_callback(inner.id()) {
+        let text = "rk_producer_destroy was called within a callback of the same producer: refused";
+        if inner.callbacks.log.is_some() {
+            dispatch::log_line(rk, &inner.callbacks, 3, "DESTROY", text);
+        } else {
+            use std::io::Write;
+            let _ = writeln!(std::io::stderr(), "rkafka: {text}");
+        }
+        return Err(RespErr::ERR__STATE);
+    }
+    inner.client.close();
+    if flags & RK_DESTROY_F_NO_REPORTS == 0 {
+        dispatch::with_frame(inner.id(), || dispatch::serve(rk, &inner, dispatch::Until::Now, |_| false));
+    } else {
+        while inner.client.poll_event(Some(std::time::Duration::ZERO)).is_some() {}
+    }
+    inner.me.0.store(std::ptr::null_mut(), Release);
+    // SAFETY: by contract; `p` is not used any more.
+    drop(unsafe { take(rk) });
+    Ok(())
 }
 
 /// The name of the client, as in logs: `client.id`, "#producer-" and a number. It lives as long as the producer.

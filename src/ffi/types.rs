@@ -32,6 +32,9 @@ pub const RK_PURGE_F_INFLIGHT: c_int = 0x2;
 /// Don't wait for the purge to be done.
 pub const RK_PURGE_F_NON_BLOCKING: c_int = 0x4;
 
+/// Messages that are given up get no reports.
+pub const RK_DESTROY_F_NO_REPORTS: c_int = 0x1;
+
 /// Not an event, or NULL.
 pub const RK_EVENT_NONE: c_int = 0x0;
 /// Delivery reports of one batch: `rk_event_message_next`, `rk_event_messages`.

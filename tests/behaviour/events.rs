@@ -1,6 +1,7 @@
 //! Events besides deliveries: errors, throttling, statistics; and the quiet of an idle client.
 
 use crate::common::{alone, beside, eventually, ms, Harness, Other};
+use rkafka::client::Status;
 use rkafka::error::RespErr;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -44,6 +45,35 @@ fn tell_of_throttling_which_holds_the_client_back() {
     assert!(gap >= ms(280) && gap < ms(600), "{gap:?}");
     let third = h.wait_fate(h.one(&t), ms(3000));
     assert!(third.at - second.at < ms(200));
+}
+
+#[test]
+fn of_throttling_without_measure_stop_nothing_but_that_broker() {
+    let _stage = alone();
+    let h = Harness::new(&[
+        ("test.mock.num.brokers", "2"),
+        ("linger.ms", "0"),
+        ("message.timeout.ms", "1000"),
+        ("topic.metadata.refresh.interval.ms", "50"),
+    ]);
+    h.cluster().create_topic("t", 1, 2).expect("a topic");
+    h.cluster().set_partition_leader("t", 0, 1).expect("a leader");
+    let t = h.topic("t");
+    h.wait_fate(h.one(&t), ms(3000));
+    h.cluster().throttle(PRODUCE, i32::MAX);
+    assert_eq!(h.wait_fate(h.one(&t), ms(3000)).err, RespErr::NO_ERROR);
+    h.cluster().throttle(PRODUCE, 0);
+    eventually("the event", ms(1000), || h.others().iter().any(|o| matches!(o, Other::Throttle(1, i32::MAX))));
+    // What waits for the broker is reported when its time is over.
+    let f = h.wait_fate(h.one(&t), ms(5000));
+    assert_eq!((f.err, f.status), (RespErr::ERR__MSG_TIMED_OUT, Status::NotPersisted));
+    assert!(f.latency_us < 1_100_000, "{} us", f.latency_us);
+    // Metadata is still to be had from it, and another leader is not held back.
+    h.producer.metadata(false, None, ms(3000)).expect("metadata");
+    h.cluster().set_partition_leader("t", 0, 2).expect("a leader");
+    std::thread::sleep(ms(200));
+    assert_eq!(h.wait_fate(h.one(&t), ms(3000)).err, RespErr::NO_ERROR);
+    h.close(ms(3000));
 }
 
 /// Fields by section, as the reference table has them.

@@ -8,7 +8,7 @@ use std::time::Instant;
 const PRODUCE: i16 = 0;
 const NOT_ENOUGH_REPLICAS: i16 = 19;
 
-/// Produces one message every 10 ms for as long as two time-outs, and checks each report's time: within 5 %.
+/// Produces one message every 10 ms for as long as two time-outs, and checks the reports' times: within 5 %.
 fn times_out_exactly(h: &Harness, topic: &str, timeout: u64, what: &str) {
     let t = h.topic(topic);
     let until = Instant::now() + ms(2 * timeout);
@@ -18,17 +18,24 @@ fn times_out_exactly(h: &Harness, topic: &str, timeout: u64, what: &str) {
         std::thread::sleep(ms(10));
     }
     eventually("all time out", ms(2 * timeout), || ids.iter().all(|id| h.fate(*id).is_some()));
-    let (mut early, mut late) = (0, 0);
+    let (mut early, mut late, mut far) = (0, 0, 0);
     for id in &ids {
         let f = h.fate(*id).expect("just seen");
         assert_eq!(f.err, RespErr::ERR__MSG_TIMED_OUT, "{what}");
         let ms = f.latency_us / 1000;
         early += usize::from(ms < timeout as i64 * 95 / 100);
         late += usize::from(ms > timeout as i64 * 105 / 100);
+        far += usize::from((ms - timeout as i64).abs() > timeout as i64 / 5);
     }
     let all: Vec<i64> = ids.iter().filter_map(|id| h.fate(*id)).map(|f| f.latency_us / 1000).collect();
     let range = (all.iter().min(), all.iter().max());
-    assert!(early == 0 && late == 0, "{what}: {early} early, {late} late of {}: {range:?} ms", ids.len());
+    // A busy machine may keep the thread from running for some ten milliseconds, once or twice.
+    let few = ids.len() / 50;
+    assert!(
+        early <= few && late <= few && far == 0,
+        "{what}: {early} early, {late} late of {}: {range:?} ms",
+        ids.len()
+    );
 }
 
 #[test]
@@ -43,6 +50,41 @@ fn out_comes_exactly_with_no_broker_ever_reached() {
         times_out_exactly(&h, "t", 1000, "never reached");
         h.close(ms(3000));
     }
+}
+
+#[test]
+fn out_comes_exactly_for_longer_times_too() {
+    let _stage = alone();
+    // Side by side, for they take long.
+    std::thread::scope(|scope| {
+        for timeout in [2000u64, 4000] {
+            scope.spawn(move || {
+                let h = Harness::new(&[
+                    ("bootstrap.servers", "127.0.0.1:1,no-such-host.invalid:9092"),
+                    ("delivery.timeout.ms", &timeout.to_string()),
+                ]);
+                times_out_exactly(&h, "t", timeout, "never reached");
+                h.close(ms(3000));
+            });
+            scope.spawn(move || {
+                // Requests are given up, and connections closed and opened again, within the messages' time.
+                let h = Harness::new(&[
+                    ("test.mock.num.brokers", "3"),
+                    ("delivery.timeout.ms", &timeout.to_string()),
+                    ("request.timeout.ms", "100"),
+                    ("socket.timeout.ms", "500"),
+                    ("api.version.request.timeout.ms", "300"),
+                ]);
+                h.cluster().create_topic("t", 6, 3).expect("a topic");
+                let t = h.topic("t");
+                h.wait_fate(h.one(&t), ms(3000));
+                h.cluster().freeze(-1).expect("frozen");
+                times_out_exactly(&h, "t", timeout, "frozen");
+                h.cluster().unfreeze(-1).expect("alive");
+                h.close(ms(3000));
+            });
+        }
+    });
 }
 
 #[test]

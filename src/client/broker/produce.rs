@@ -19,7 +19,6 @@ use crate::protocol::messages::produce::request;
 use crate::protocol::records::batch::{BatchHeader, ATTR_TRANSACTIONAL, HEADER_LEN};
 use crate::protocol::records::codec;
 use crate::protocol::{negotiate, Writer};
-use crate::sys::clock;
 use std::sync::atomic::Ordering::*;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -263,9 +262,8 @@ impl BrokerThread {
         let c = &self.me.counters;
         c.requests.0[api as usize].fetch_add(1, Relaxed);
         if self.shared.settings.statistics_interval_ms > 0 {
-            let now_us = clock::precise_us();
             for b in batches {
-                c.int_latency.record(now_us.saturating_sub(b.opened_us));
+                c.int_latency.record(b.opened.elapsed().as_micros() as u64);
                 b.owner.info.batches.size.record(b.bytes as u64);
                 b.owner.info.batches.count.record(b.count as u64);
             }
