@@ -420,6 +420,9 @@ impl BrokerThread {
             self.shared.transaction_failed(err, text, true);
         }
         match verdict {
+            Refused::Again if over && self.shared.txn.enabled() => {
+                self.settle(batch, Verdict::failed(err, Status::NotPersisted));
+            }
             Refused::Again => self.retry_or_fail(batch, RespErr::ERR__RETRY),
             Refused::Lost => self.settle(batch, Verdict::failed(err, Status::PossiblyPersisted)),
         }

@@ -4,7 +4,6 @@
 //! call is refused.
 
 use super::{Call, Inner, OffsetsJob, State};
-use crate::client::main_thread::MainOp;
 use crate::client::producer::{Producer, PURGE_QUEUE};
 use crate::client::shared::Shared;
 use crate::error::{Error, RespErr};
@@ -134,10 +133,6 @@ impl Shared {
             }
         }
     }
-
-    fn drive(&self) {
-        let _ = self.main.send(MainOp::Transaction);
-    }
 }
 
 impl Producer {
@@ -151,7 +146,7 @@ impl Producer {
         match inner.state {
             State::Init => {
                 shared.set_transaction_state(&mut inner, State::WaitPid);
-                shared.drive();
+                shared.drive_transaction_soon();
             }
             State::WaitPid | State::ReadyNotAcked => {}
             _ => return Err(wrong_state(&inner)),
@@ -160,7 +155,9 @@ impl Producer {
             call.resumable = true;
             let reason = inner.init_error.filter(|e| *e != RespErr::ERR__TIMED_OUT);
             return Err(reason.map_or_else(still_busy, |e| {
-                Error::retriable(e, format!("Failed to initialize Producer ID: {}", e.description()))
+                // Connections come and go: it is the time that is over.
+                let code = if e.is_local() { RespErr::ERR__TIMED_OUT } else { e };
+                Error::retriable(code, format!("Failed to initialize Producer ID: {}", e.description()))
             }));
         }
         if inner.state != State::ReadyNotAcked {
@@ -219,7 +216,7 @@ impl Producer {
         let end = inner.began.unwrap_or(now) + limit;
         let until = timeout.map_or(end, |t| end.min(now + t));
         inner.offsets = Some(OffsetsJob { group, offsets, added: false, result: None });
-        shared.drive();
+        shared.drive_transaction_soon();
         loop {
             if let Some(result) = inner.offsets.as_mut().and_then(|job| job.result.take()) {
                 inner.offsets = None;
@@ -269,7 +266,7 @@ impl Producer {
                 shared.set_transaction_state(&mut inner, State::CommitNotAcked);
             } else {
                 shared.set_transaction_state(&mut inner, State::CommittingTransaction);
-                shared.drive();
+                shared.drive_transaction_soon();
             }
         }
         if !shared.wait_while_in(&mut inner, &[State::CommittingTransaction], until) {
@@ -314,7 +311,7 @@ impl Producer {
                 shared.set_transaction_state(&mut inner, State::AbortNotAcked);
             } else {
                 shared.set_transaction_state(&mut inner, State::AbortingTransaction);
-                shared.drive();
+                shared.drive_transaction_soon();
             }
         }
         if !shared.wait_while_in(&mut inner, &[State::AbortingTransaction], until) {

@@ -169,6 +169,12 @@ impl MainThread {
                     None
                 }
             }
+            State::AbortableError => {
+                // Waiting for the abort would let a flush before it wait for ever.
+                drop(inner);
+                shared.fail_everything(RespErr::ERR__PURGE_QUEUE);
+                None
+            }
             State::FatalError if !self.transaction.buried => {
                 self.transaction.buried = true;
                 drop(inner);

@@ -212,7 +212,8 @@ impl Shared {
         let txn = &self.txn;
         let open = matches!(state, State::InTransaction | State::BeginCommit);
         txn.open.store(if open { txn.serial.load(Relaxed) } else { 0 }, Release);
-        txn.aborting.store(matches!(state, State::BeginAbort | State::AbortingTransaction), Release);
+        let over = matches!(state, State::AbortableError | State::BeginAbort | State::AbortingTransaction);
+        txn.aborting.store(over, Release);
         // Outside of a transaction nothing is accepted. A fatal error or the closing of the client stays.
         let (from, to) = if state == State::InTransaction {
             (RespErr::ERR__STATE.0, RespErr::NO_ERROR.0)
@@ -225,7 +226,7 @@ impl Shared {
         txn.changed.notify_all();
     }
 
-    /// The current transaction cannot be committed any more.
+    /// The current transaction cannot be committed any more. What waits of it is not sent: the main thread gives it up.
     pub(super) fn transaction_failed(&self, code: RespErr, text: String, bump: bool) {
         let mut inner = self.txn.inner.lock();
         inner.bump |= bump;
@@ -236,13 +237,21 @@ impl Shared {
             }
             inner.error = Some((code, text));
             self.set_transaction_state(&mut inner, State::AbortableError);
+            self.drive_transaction_soon();
         }
+    }
+
+    /// The main thread is to do what the state asks for.
+    fn drive_transaction_soon(&self) {
+        let _ = self.main.send(MainOp::Transaction);
     }
 
     /// Messages got a final failure. A batch with a sequence leaves a gap in its partition's series, which only a new
     /// epoch ends, so nothing more of the transaction can be sent.
     pub(super) fn transaction_messages_failed(&self, p: &Partition, count: u32, err: RespErr, sequenced: bool) {
         self.txn.failed.fetch_add(count as u64, Release);
+        // What is told of a transaction is a time that was over, not a message's.
+        let code = if err == RespErr::ERR__MSG_TIMED_OUT { RespErr::ERR__TIMED_OUT } else { err };
         if sequenced {
             let text = format!(
                 "{count} message(s) for {} [{}] failed: {}: current transaction must be aborted",
@@ -250,7 +259,7 @@ impl Shared {
                 p.index,
                 err.description()
             );
-            self.transaction_failed(err, text, true);
+            self.transaction_failed(code, text, true);
         }
     }
 
