@@ -4,12 +4,19 @@ use super::batch::tests::build;
 use super::profiles::key;
 use super::*;
 use crate::error::RespErr;
+use crate::protocol::messages::add_offsets_to_txn::AddOffsetsToTxnRequest;
+use crate::protocol::messages::add_partitions_to_txn::AddPartitionsToTxnRequest;
 use crate::protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use crate::protocol::messages::end_txn::EndTxnRequest;
 use crate::protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use crate::protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::protocol::messages::list_offsets::*;
 use crate::protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use crate::protocol::messages::offset_commit::OffsetCommitRequest;
+use crate::protocol::messages::offset_fetch::OffsetFetchRequest;
 use crate::protocol::messages::produce::{PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData};
+use crate::protocol::messages::txn_offset_commit::TxnOffsetCommitRequest;
+use crate::protocol::sample::{Gen, Sample};
 use crate::protocol::{api, ApiKey, Reader, Writer};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -344,6 +351,7 @@ fn damaged_requests_do_no_harm() {
     let c = cluster(2);
     c.create_topic("t", 2, 1).unwrap();
     let mut rng = faults::SplitMix(11);
+    let mut g = Gen(11);
     let batch = build(&[1, 2], (5, 0, 0));
     for api in handlers::TABLE {
         for version in api.min..=api.max {
@@ -361,6 +369,14 @@ fn damaged_requests_do_no_harm() {
                     let topic = MetadataRequestTopic { name: Some("t".to_string()), ..Default::default() };
                     MetadataRequest { topics: Some(vec![topic]), ..Default::default() }.encode(&mut w, version);
                 }
+                ApiKey::AddPartitionsToTxn => {
+                    AddPartitionsToTxnRequest::sample(&mut g, version).encode(&mut w, version)
+                }
+                ApiKey::AddOffsetsToTxn => AddOffsetsToTxnRequest::sample(&mut g, version).encode(&mut w, version),
+                ApiKey::EndTxn => EndTxnRequest::sample(&mut g, version).encode(&mut w, version),
+                ApiKey::TxnOffsetCommit => TxnOffsetCommitRequest::sample(&mut g, version).encode(&mut w, version),
+                ApiKey::OffsetCommit => OffsetCommitRequest::sample(&mut g, version).encode(&mut w, version),
+                ApiKey::OffsetFetch => OffsetFetchRequest::sample(&mut g, version).encode(&mut w, version),
                 // A run of small numbers reads as lengths, counts and short strings of the others.
                 _ => w.raw(&[0, 1, 0, 2, b'a', b'b', 2, b'c', 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0, 1, 0, 0]),
             }
@@ -490,8 +506,8 @@ fn nonsense_closes_the_connection_alone() {
         let mut client = Client::new(&c, 1);
         let len = rng.below(200) as usize;
         let mut b = (len as i32).to_be_bytes().to_vec();
-        let keys = [0, 1, 2, 3, 10, 18, 19, 20, 22, 37];
-        b.extend_from_slice(&[0, keys[rng.below(10) as usize], 0, rng.below(14) as u8]);
+        let keys = [0, 1, 2, 3, 8, 9, 10, 18, 19, 20, 22, 24, 25, 26, 28, 37];
+        b.extend_from_slice(&[0, keys[rng.below(16) as usize], 0, rng.below(14) as u8]);
         b.extend((4..len).map(|_| rng.next() as u8 & rng.next() as u8));
         let _ = client.stream.write_all(&b);
     }

@@ -16,7 +16,7 @@ pub mod messages;
 mod reader;
 pub mod records;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -21,7 +21,7 @@ use super::faults::Fault;
 use super::profiles::key;
 use super::shared::{Broker, Shared};
 use super::topics::{PartitionState, Topic, TopicId};
-use super::txn::{Coordinator, ProducerId, Target};
+use super::txn::{Coordinator, ProducerId, Target, TRANSACTION_ABORTABLE};
 use crate::error::RespErr;
 use crate::protocol::messages::fetch::FetchRequest;
 use crate::protocol::messages::find_coordinator::KEY_TYPE_TRANSACTION;
@@ -161,8 +161,9 @@ impl Request<'_> {
         target: Target,
         adds: bool,
     ) -> Result<(), RespErr> {
-        if !adds || txns.version < 2 {
-            return txns.verify(transactional_id, producer, &target);
+        let verdict = txns.verify(transactional_id, producer, &target);
+        if verdict != Err(TRANSACTION_ABORTABLE) || !adds || txns.version < 2 {
+            return verdict;
         }
         txns.add(transactional_id, producer, [target], Instant::now())?;
         self.shared.note_txn_change(transactional_id, txns);
