@@ -502,6 +502,11 @@ typedef enum rk_resp_err_t {
 #define RK_EVENT_THROTTLE 128
 
 /**
+ * A token is wanted: `rk_event_config_string`, then rk_producer_oauthbearer_set_token or _set_token_failure.
+ */
+#define RK_EVENT_OAUTHBEARER_TOKEN_REFRESH 256
+
+/**
  * The message was never written to a broker, or a broker refused it.
  */
 #define RK_MSG_STATUS_NOT_PERSISTED 0
@@ -1089,8 +1094,8 @@ void rk_conf_set_throttle_cb(struct rk_conf_t *conf, rk_throttle_cb_t cb);
 void rk_conf_set_partitioner_cb(struct rk_conf_t *conf, rk_partitioner_cb_t cb);
 
 /**
- * Chooses the callback-free way: the kinds of events in the mask (RK_EVENT_DR, _ERROR, _LOG, _STATS, _THROTTLE, joined
- * by |) are handed out by rk_producer_poll_event; kinds that are not in it still go to their callbacks. With a mask other
+ * Chooses the callback-free way: the kinds of events in the mask (RK_EVENT_DR, _ERROR, _LOG, _STATS, _THROTTLE,
+ * _OAUTHBEARER_TOKEN_REFRESH, joined by |) are handed out by rk_producer_poll_event; kinds that are not in it still go to their callbacks. With a mask other
  * than 0, rk_producer_poll is refused and rk_producer_flush only waits. Unknown bits are ignored.
  *
  * Requires: `conf` is NULL or a live configuration.
@@ -1447,6 +1452,14 @@ rk_resp_err_t rk_message_headers(const struct rk_message_t *message,
  * Requires: `event` is NULL or a live event.
  */
 int rk_event_type(const struct rk_event_t *event);
+
+/**
+ * The property `sasl.oauthbearer.config`, of an event of the kind RK_EVENT_OAUTHBEARER_TOKEN_REFRESH; else NULL. It lives
+ * as long as the event.
+ *
+ * Requires: `event` is NULL or a live event.
+ */
+const char *rk_event_config_string(const struct rk_event_t *event);
 
 /**
  * The name of the event's kind. It lives for ever.

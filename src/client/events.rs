@@ -1,6 +1,7 @@
 //! What the application is told: the queue between the client's threads and whoever polls.
 
 use super::delivery::Delivery;
+use crate::conf::Secret;
 use crate::error::RespErr;
 use crate::sys::poll::Wake;
 use parking_lot::{Condvar, Mutex};
@@ -23,6 +24,8 @@ pub enum Event {
     Log { level: i32, facility: &'static str, text: String },
     /// The statistics document, JSON.
     Stats(String),
+    /// A token is wanted; with the property `sasl.oauthbearer.config`.
+    TokenRefresh(Secret),
 }
 
 /// Events in order. Any thread pushes, any thread pops.

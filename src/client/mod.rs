@@ -18,6 +18,7 @@ mod registry;
 mod shared;
 mod spawn;
 mod stats;
+mod tokens;
 mod topic;
 mod transaction;
 

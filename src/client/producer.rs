@@ -10,6 +10,7 @@ use super::metadata::ClusterMetadata;
 use super::produce::Message;
 use super::shared::{Hooks, Shared};
 use super::spawn;
+use super::tokens::{self, Tokens};
 use super::topic::Topic;
 use crate::conf::Conf;
 use crate::error::RespErr;
@@ -32,6 +33,8 @@ pub const PURGE_INFLIGHT: i32 = 2;
 pub const PURGE_NON_BLOCKING: i32 = 4;
 
 const DEFAULT_PORT: u16 = 9092;
+/// How long closing waits for the thread that gets tokens.
+const TOKEN_THREAD_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Counts the clients of this process, for their names.
 static INSTANCES: AtomicU32 = AtomicU32::new(0);
@@ -42,6 +45,7 @@ static INSTANCES: AtomicU32 = AtomicU32::new(0);
 pub struct Producer {
     shared: Arc<Shared>,
     main: Mutex<Option<JoinHandle<()>>>,
+    tokens: Mutex<Option<JoinHandle<()>>>,
     mock: Option<Arc<MockCluster>>,
     /// The process that it was made in; see `forks`.
     generation: u32,
@@ -68,21 +72,26 @@ impl Producer {
         let topic_settings = settings.default_topic.clone();
         let security = &settings.security;
         let tls = security.protocol.tls().then(|| TlsContext::new(security.tls.clone())).transpose()?;
-        let shared = Arc::new(Shared::new(name, settings, topic_settings, hooks, log, main, tls));
+        let tokens = Tokens::new(security)?;
+        let shared = Arc::new(Shared::new(name, settings, topic_settings, hooks, log, main, (tls, tokens)));
         for w in &shared.settings.warnings {
             shared.log(WARNING, "CONFWARN", w);
         }
         let mut main = MainThread::new(shared.clone(), inbox);
         let started = main.start_bootstrap(&addresses).and_then(|()| {
-            spawn::guarded(shared.clone(), "rk:main".to_owned(), move || main.run())
-                .map_err(|e| format!("Failed to start the main thread: {e}"))
+            let failed = |e| format!("Failed to start a thread: {e}");
+            let tokens = shared.tokens.is_some().then(|| tokens::spawn(shared.clone())).transpose().map_err(failed)?;
+            let main = spawn::guarded(shared.clone(), "rk:main".to_owned(), move || main.run());
+            Ok((main.map_err(failed)?, tokens))
         });
         match started {
-            Ok(handle) => {
+            Ok((main, tokens)) => {
                 forks::register(&shared);
-                Ok(Producer { shared, main: Mutex::new(Some(handle)), mock, generation: forks::generation() })
+                let (main, tokens) = (Mutex::new(Some(main)), Mutex::new(tokens));
+                Ok(Producer { shared, main, tokens, mock, generation: forks::generation() })
             }
             Err(text) => {
+                shared.tokens.iter().for_each(Tokens::close);
                 shared.brokers.read().values().for_each(|b| b.send(BrokerOp::Stop));
                 Err(text)
             }
@@ -97,6 +106,24 @@ impl Producer {
     #[inline(always)]
     pub fn is_parents(&self) -> bool {
         self.generation != forks::generation()
+    }
+
+    /// Gives a token of OAUTHBEARER: value, expiry in milliseconds since the epoch, principal, extensions. Errors:
+    /// `ERR__STATE` if the settings ask for none, `ERR__INVALID_ARG` if it cannot be, with a text that says why.
+    pub fn set_token(
+        &self,
+        value: &str,
+        expires_ms: i64,
+        principal: &str,
+        extensions: Vec<(String, String)>,
+    ) -> Result<(), (RespErr, String)> {
+        self.shared.set_token(value, expires_ms, principal, extensions)
+    }
+
+    /// Tells that a token could not be got. Errors: `ERR__STATE` if the settings ask for none, `ERR__INVALID_ARG` if the
+    /// text is empty.
+    pub fn set_token_failure(&self, text: &str) -> Result<(), RespErr> {
+        self.shared.set_token_failure(text)
     }
 
     /// The client's name: `client.id#producer-N`.
@@ -263,8 +290,19 @@ impl Producer {
         self.shared.closing.store(true, Release);
         let _ = self.shared.refuse.compare_exchange(0, RespErr::ERR__STATE.0, AcqRel, Relaxed);
         self.shared.wake_transaction_callers();
+        self.shared.tokens.iter().for_each(Tokens::close);
         let _ = self.shared.main.send(MainOp::Stop);
         let _ = main.join();
+        if let Some(tokens) = self.tokens.lock().take() {
+            // It may be waiting for a token endpoint; then it ends by itself, a little later.
+            let until = Instant::now() + TOKEN_THREAD_PATIENCE;
+            while !tokens.is_finished() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if tokens.is_finished() {
+                let _ = tokens.join();
+            }
+        }
         // What a thread accepted while the client closed.
         self.shared.fail_everything(RespErr::ERR__DESTROY);
     }

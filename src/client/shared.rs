@@ -9,6 +9,7 @@ use super::main_thread::MainOp;
 use super::produce::PartitionerFn;
 use super::registry::Registry;
 use super::stats::ClientCounters;
+use super::tokens::Tokens;
 use super::topic::{Partition, Topic, TopicInfo, TopicState, NO_LEADER};
 use super::transaction::Transactions;
 use crate::accumulator::batch::{Batch, Home};
@@ -42,6 +43,8 @@ pub struct Hooks {
     pub want_errors: bool,
     pub want_stats: bool,
     pub want_throttle: bool,
+    /// Somebody answers when a token is wanted.
+    pub want_token_refresh: bool,
     /// Delivery reports are taken by the application as events, not served by callbacks.
     pub reports_are_polled: bool,
 }
@@ -53,6 +56,8 @@ pub struct Shared {
     pub hooks: Hooks,
     /// Makes TLS connections, if `security.protocol` asks for them.
     pub tls: Option<TlsContext>,
+    /// Tokens, if `sasl.mechanisms` asks for them.
+    pub tokens: Option<Tokens>,
     pub home: Arc<Home>,
     pub limits: BatchLimits,
     /// Longest record accepted, without its frame.
@@ -85,7 +90,7 @@ impl Shared {
         hooks: Hooks,
         log: Logger,
         main: Sender<MainOp>,
-        tls: Option<TlsContext>,
+        (tls, tokens): (Option<TlsContext>, Option<Tokens>),
     ) -> Shared {
         let messages = if settings.queue_max_messages == usize::MAX { 0 } else { settings.queue_max_messages as u64 };
         let budget = Budget::new(messages, settings.queue_max_bytes as u64);
@@ -109,6 +114,7 @@ impl Shared {
             topic_settings,
             hooks,
             tls,
+            tokens,
             home: Arc::new(Home { pool: Pool::default(), budget }),
             limits,
             refuse: AtomicI32::new(refuse),

@@ -208,8 +208,6 @@ impl Conf {
             }
         }
         if protocol.sasl() {
-            return Err("SASL is not supported in this version yet".to_owned());
-            #[allow(unreachable_code)]
             self.finalize_sasl(&g)?;
         }
         Ok(())

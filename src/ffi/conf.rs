@@ -233,8 +233,8 @@ pub unsafe extern "C" fn rk_conf_set_partitioner_cb(conf: *mut rk_conf_t, cb: rk
     guard!((), { live_mut!(conf).callbacks.partitioner = cb })
 }
 
-/// Chooses the callback-free way: the kinds of events in the mask (RK_EVENT_DR, _ERROR, _LOG, _STATS, _THROTTLE, joined
-/// by |) are handed out by rk_producer_poll_event; kinds that are not in it still go to their callbacks. With a mask other
+/// Chooses the callback-free way: the kinds of events in the mask (RK_EVENT_DR, _ERROR, _LOG, _STATS, _THROTTLE,
+/// _OAUTHBEARER_TOKEN_REFRESH, joined by |) are handed out by rk_producer_poll_event; kinds that are not in it still go to their callbacks. With a mask other
 /// than 0, rk_producer_poll is refused and rk_producer_flush only waits. Unknown bits are ignored.
 ///
 /// # Safety
@@ -242,7 +242,12 @@ pub unsafe extern "C" fn rk_conf_set_partitioner_cb(conf: *mut rk_conf_t, cb: rk
 #[no_mangle]
 pub unsafe extern "C" fn rk_conf_set_events(conf: *mut rk_conf_t, mask: c_int) {
     guard!((), {
-        let known = RK_EVENT_DR | RK_EVENT_LOG | RK_EVENT_ERROR | RK_EVENT_STATS | RK_EVENT_THROTTLE;
+        let known = RK_EVENT_DR
+            | RK_EVENT_LOG
+            | RK_EVENT_ERROR
+            | RK_EVENT_STATS
+            | RK_EVENT_THROTTLE
+            | RK_EVENT_OAUTHBEARER_TOKEN_REFRESH;
         live_mut!(conf).callbacks.events = mask & known;
     })
 }

@@ -18,6 +18,7 @@ pub(super) struct Callbacks {
     pub log: rk_log_cb_t,
     pub stats: rk_stats_cb_t,
     pub throttle: rk_throttle_cb_t,
+    pub token_refresh: rk_oauthbearer_token_refresh_cb_t,
     pub partitioner: rk_partitioner_cb_t,
     /// Kinds that are handed out as events.
     pub events: c_int,
@@ -33,6 +34,7 @@ impl Default for Callbacks {
             log: None,
             stats: None,
             throttle: None,
+            token_refresh: None,
             partitioner: None,
             events: 0,
         }
@@ -174,6 +176,13 @@ fn dispatch(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_
             log_line(rk, cb, level, facility, &text);
             usize::from(cb.log.is_some())
         }
+        Event::TokenRefresh(config) => {
+            let Some(call) = cb.token_refresh else { return 0 };
+            let config = c_text(config.expose());
+            // SAFETY: the application's function, called as its type says.
+            unsafe { call(rk, config.as_ptr(), cb.opaque) };
+            1
+        }
         Event::Stats(json) => {
             let Some(call) = cb.stats else { return 0 };
             let json = c_text(&json);
@@ -202,6 +211,7 @@ pub(super) fn kind(event: &Event) -> c_int {
         Event::Throttle { .. } => RK_EVENT_THROTTLE,
         Event::Log { .. } => RK_EVENT_LOG,
         Event::Stats(_) => RK_EVENT_STATS,
+        Event::TokenRefresh(_) => RK_EVENT_OAUTHBEARER_TOKEN_REFRESH,
     }
 }
 

@@ -98,6 +98,7 @@ impl rk_event_t {
                 (e.number, e.facility, e.text) = (level, c_text(facility), c_text(&text));
             }
             Event::Stats(json) => e.text = c_text(&json),
+            Event::TokenRefresh(config) => e.text = c_text(config.expose()),
         }
         give(e)
     }
@@ -110,6 +111,23 @@ impl rk_event_t {
 #[no_mangle]
 pub unsafe extern "C" fn rk_event_type(event: *const rk_event_t) -> c_int {
     guard!(RK_EVENT_NONE, { live!(event, RK_EVENT_NONE).kind })
+}
+
+/// The property `sasl.oauthbearer.config`, of an event of the kind RK_EVENT_OAUTHBEARER_TOKEN_REFRESH; else NULL. It lives
+/// as long as the event.
+///
+/// # Safety
+/// `event` is NULL or a live event.
+#[no_mangle]
+pub unsafe extern "C" fn rk_event_config_string(event: *const rk_event_t) -> *const c_char {
+    guard!(std::ptr::null(), {
+        let e = live!(event, std::ptr::null());
+        if e.kind == RK_EVENT_OAUTHBEARER_TOKEN_REFRESH {
+            e.text.as_ptr()
+        } else {
+            std::ptr::null()
+        }
+    })
 }
 
 /// The name of the event's kind. It lives for ever.
@@ -125,6 +143,7 @@ pub unsafe extern "C" fn rk_event_name(event: *const rk_event_t) -> *const c_cha
             RK_EVENT_ERROR => c"Error",
             RK_EVENT_STATS => c"Statistics",
             RK_EVENT_THROTTLE => c"Throttle",
+            RK_EVENT_OAUTHBEARER_TOKEN_REFRESH => c"SaslOAuthBearerTokenRefresh",
             _ => c"?",
         };
         name.as_ptr()

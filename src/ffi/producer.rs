@@ -68,6 +68,7 @@ fn hooks(cb: Callbacks, log_queue: bool, me: &Arc<Me>) -> Hooks {
         want_errors: cb.error.is_some() || cb.events & RK_EVENT_ERROR != 0,
         want_stats: cb.stats.is_some() || cb.events & RK_EVENT_STATS != 0,
         reports_are_polled: cb.dr_msg.is_none() && cb.dr_batch.is_none() && cb.events & RK_EVENT_DR != 0,
+        want_token_refresh: cb.token_refresh.is_some() || cb.events & RK_EVENT_OAUTHBEARER_TOKEN_REFRESH != 0,
         want_throttle: cb.throttle.is_some() || cb.events & RK_EVENT_THROTTLE != 0,
         ..Hooks::default()
     };

@@ -47,6 +47,8 @@ pub const RK_EVENT_ERROR: c_int = 0x8;
 pub const RK_EVENT_STATS: c_int = 0x40;
 /// A broker asks the client to hold back: `rk_event_throttle`.
 pub const RK_EVENT_THROTTLE: c_int = 0x80;
+/// A token is wanted: `rk_event_config_string`, then rk_producer_oauthbearer_set_token or _set_token_failure.
+pub const RK_EVENT_OAUTHBEARER_TOKEN_REFRESH: c_int = 0x100;
 
 /// The message was never written to a broker, or a broker refused it.
 pub const RK_MSG_STATUS_NOT_PERSISTED: c_int = 0;
@@ -186,6 +188,10 @@ pub type rk_log_cb_t = Option<
 /// Takes the statistics document (JSON, `json_len` bytes and a NUL) every `statistics.interval.ms`.
 pub type rk_stats_cb_t =
     Option<unsafe extern "C" fn(rk: *mut rk_producer_t, json: *const c_char, json_len: usize, opaque: *mut c_void)>;
+
+/// Is asked for a token of the SASL mechanism OAUTHBEARER. `oauthbearer_config` is the property `sasl.oauthbearer.config`.
+pub type rk_oauthbearer_token_refresh_cb_t =
+    Option<unsafe extern "C" fn(rk: *mut rk_producer_t, oauthbearer_config: *const c_char, opaque: *mut c_void)>;
 
 /// Is told that a broker asked the client to hold back for `throttle_ms`.
 pub type rk_throttle_cb_t = Option<

@@ -12,6 +12,7 @@ mod events;
 mod limits;
 mod metadata;
 mod recovery;
+mod sasl;
 mod splits;
 mod time;
 mod tls;

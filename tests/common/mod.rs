@@ -53,6 +53,7 @@ pub fn hooks() -> Hooks {
         want_errors: true,
         want_stats: true,
         want_throttle: true,
+        want_token_refresh: true,
         log: Some(Box::new(|_, facility, text| {
             if DEBUG.is_some() {
                 println!("{:>9.3} {facility}: {text}", START.elapsed().as_secs_f64());
@@ -128,6 +129,7 @@ pub enum Other {
     Error(RespErr, String, Instant),
     Throttle(i32, i32),
     Stats(String),
+    TokenRefresh(String),
 }
 
 #[derive(Default)]
@@ -481,6 +483,7 @@ fn note(books: &Mutex<Books>, event: Event) {
             books.lock().other.push(Other::Throttle(broker_id, throttle_ms));
         }
         Event::Stats(s) => books.lock().other.push(Other::Stats(s)),
+        Event::TokenRefresh(config) => books.lock().other.push(Other::TokenRefresh(config.expose().to_owned())),
         Event::Log { .. } => {}
     }
 }

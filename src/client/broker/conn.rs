@@ -12,6 +12,8 @@ use std::time::Instant;
 /// What a request in flight was for.
 pub enum Purpose {
     ApiVersions,
+    /// SaslHandshake or SaslAuthenticate; its bytes are secret.
+    Sasl,
     Metadata {
         tag: u64,
     },
@@ -109,6 +111,14 @@ impl InFlight {
         out
     }
 
+    /// Gives the memory of what is written back; secrets are wiped.
+    pub fn forget_bytes(&mut self) {
+        if matches!(self.purpose, Purpose::Sasl) {
+            zeroize::Zeroize::zeroize(&mut self.head);
+        }
+        self.head = Vec::new();
+    }
+
     pub fn fully_written(&self) -> bool {
         self.written == self.length
     }
@@ -138,6 +148,8 @@ pub struct Conn {
     start: usize,
     end: usize,
     max_frame: usize,
+    /// When the session must be renewed (KIP-368).
+    pub session_ends: Option<Instant>,
     pub last_sent: Instant,
     pub last_received: Instant,
     /// `ApiKey` → version range of the broker; empty until it has answered.
@@ -163,6 +175,7 @@ impl Conn {
             start: 0,
             end: 0,
             max_frame,
+            session_ends: None,
             last_sent: now,
             last_received: now,
             versions: Vec::new(),
@@ -207,7 +220,7 @@ impl Conn {
                     self.last_sent = Instant::now();
                     if request.fully_written() {
                         request.sent = self.last_sent;
-                        request.head = Vec::new();
+                        request.forget_bytes();
                         self.unwritten -= 1;
                         sum.requests += 1;
                     }

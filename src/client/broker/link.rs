@@ -211,7 +211,9 @@ impl BrokerThread {
         let wait = Duration::from_millis(jittered.min((s.reconnect_backoff_max_ms as u64).max(self.backoff_ms)));
         let old = std::mem::replace(&mut self.link, Link::Down { retry_at: now + wait });
         self.me.set_state(LinkState::Down);
-        if let Link::Up(conn) = old {
+        self.exchange = None;
+        if let Link::Up(mut conn) = old {
+            conn.in_flight.iter_mut().filter(|r| matches!(r.purpose, Purpose::Sasl)).for_each(InFlight::forget_bytes);
             self.me.counters.disconnects.fetch_add(1, Relaxed);
             let lost: Vec<InFlight> = conn.in_flight.into();
             self.abandon(lost, code);
@@ -250,6 +252,7 @@ impl BrokerThread {
     pub(super) fn close_idle(&mut self) {
         self.shared.debug(DebugContexts::BROKER, "IDLE", || format!("{}: closing idle connection", self.me.name()));
         self.link = Link::Down { retry_at: Instant::now() };
+        self.exchange = None;
         self.me.set_state(LinkState::Init);
     }
 
@@ -278,7 +281,7 @@ impl BrokerThread {
     /// As `lost_request`: what the request was for, whether any of it was written, and how it was lost.
     pub(super) fn lost(&mut self, purpose: Purpose, started: bool, code: RespErr) {
         match purpose {
-            Purpose::ApiVersions | Purpose::GivenUp => {}
+            Purpose::ApiVersions | Purpose::Sasl | Purpose::GivenUp => {}
             Purpose::Metadata { tag } => self.metadata_failed(tag, code),
             Purpose::Query { tag } => self.query_answered(tag, Err(code)),
             Purpose::ProducerId => self.producer_id_answered(Err(code)),
@@ -300,6 +303,8 @@ impl BrokerThread {
 
     pub(super) fn connection_wanted(&self) -> bool {
         !self.stopping
+            // Without a token there is no getting in; the threads are woken when there is one.
+            && self.shared.tokens.as_ref().is_none_or(|t| t.ready())
             && (!self.metadata_queue.is_empty()
                 || !self.queries.is_empty()
                 || self.producer_id_wanted

@@ -1,5 +1,6 @@
 //! One thread per broker: its connection, its requests, and the batches of the partitions that it leads.
 
+mod auth;
 mod conn;
 mod link;
 mod produce;

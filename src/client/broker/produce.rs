@@ -39,6 +39,7 @@ impl BrokerThread {
         match &self.link {
             Link::Up(conn) => {
                 self.is_up()
+                    && !self.authenticating()
                     && !conn.blocked()
                     && self.throttled_until.is_none()
                     && self.shared.ids.ready()
@@ -49,7 +50,7 @@ impl BrokerThread {
     }
 
     pub(super) fn send_what_is_due(&mut self) {
-        if !self.is_up() {
+        if !self.is_up() || self.authenticating() {
             return;
         }
         if std::mem::take(&mut self.producer_id_wanted) {
@@ -338,7 +339,7 @@ impl BrokerThread {
         self.send_simple(query.api, version, Purpose::Query { tag }, |w| (query.body)(w, version));
     }
 
-    fn send_simple(&mut self, api: ApiKey, version: i16, purpose: Purpose, body: impl FnOnce(&mut Writer)) {
+    pub(super) fn send_simple(&mut self, api: ApiKey, version: i16, purpose: Purpose, body: impl FnOnce(&mut Writer)) {
         let deadline = self.api_deadline(api);
         let Link::Up(conn) = &mut self.link else { return };
         let id = conn.correlation_id();

@@ -1,5 +1,6 @@
 //! Responses: the versions a broker speaks, metadata for the main thread, and the verdicts of batches.
 
+use super::auth::SaslNext;
 use super::conn::{InFlight, Purpose};
 use super::link::Link;
 use super::stream::Stream;
@@ -48,8 +49,9 @@ const TRANSACTION_FEATURE: &str = "transaction.version";
 const READS: usize = 16;
 
 /// What a response asks of the thread beyond itself.
-enum After {
+pub(super) enum After {
     Nothing,
+    Sasl(SaslNext),
     Ready,
     AskVersionsAgain(i16),
 }
@@ -122,7 +124,12 @@ impl BrokerThread {
             self.link = Link::Up(conn);
             match served {
                 Ok(After::Nothing) => {}
-                Ok(After::Ready) => self.link_ready(),
+                Ok(After::Ready) => self.versions_known(),
+                Ok(After::Sasl(next)) => {
+                    if !self.sasl_next(next) {
+                        return false;
+                    }
+                }
                 Ok(After::AskVersionsAgain(version)) => self.send_api_versions(version),
                 Err(text) => {
                     self.me.counters.rx_errors.fetch_add(1, Relaxed);
@@ -182,6 +189,10 @@ impl BrokerThread {
                 }
                 self.query_answered(tag, Ok((version, r.rest().to_vec())));
                 Ok(After::Nothing)
+            }
+            Purpose::Sasl => {
+                header?;
+                self.sasl_answered(api, version, &mut r)
             }
             Purpose::ProducerId => {
                 let decoded = header.and_then(|()| InitProducerIdResponse::decode(&mut r, version).map_err(bad));

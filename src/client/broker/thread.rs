@@ -13,6 +13,7 @@ use crate::client::topic::Partition;
 use crate::conf::AddressFamily;
 use crate::error::RespErr;
 use crate::protocol::records::codec::CompressCtx;
+use crate::security::sasl::Exchange;
 use crate::sys::clock;
 use crate::sys::poll::{poll, PollFd};
 use crate::sys::socket::{Family, Options};
@@ -48,6 +49,10 @@ pub struct BrokerThread {
     pub(super) reported_down: bool,
     /// The same for failures of TLS and authentication.
     pub(super) reported_insecure: bool,
+    /// The authentication under way.
+    pub(super) exchange: Option<Exchange>,
+    /// Authentications that failed since the last that did not.
+    pub(super) auth_attempts: u32,
     /// With what code requests of a link that goes down are lost.
     pub(super) abandon_code: RespErr,
     pub(super) stopping: bool,
@@ -84,6 +89,8 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             addresses: super::link::Addresses::default(),
             reported_down: false,
             reported_insecure: false,
+            exchange: None,
+            auth_attempts: 0,
             abandon_code: RespErr::ERR__TRANSPORT,
             stopping: false,
             family: match s.broker_address_family {
@@ -199,6 +206,7 @@ impl BrokerThread {
         }
         self.connect_progress(now, false);
         self.handshake_progress(now, false);
+        self.reauthenticate_if_due(now);
         while let Some(p) = self.sched.due_expiry(now) {
             self.expire(&p, now);
         }
@@ -318,7 +326,7 @@ impl BrokerThread {
         self.me.counters.req_timeouts.fetch_add(late().count() as u64, Relaxed);
         self.timed_out_in_a_row = self.timed_out_in_a_row.saturating_add(late().count() as u32);
         (most == 0 || self.timed_out_in_a_row < most)
-            && late().all(|r| r.fully_written() && !matches!(r.purpose, Purpose::ApiVersions))
+            && late().all(|r| r.fully_written() && !matches!(r.purpose, Purpose::ApiVersions | Purpose::Sasl))
     }
 
     /// Decides the fate of requests that are late as if their answers were lost, and leaves their place in the order of
@@ -354,7 +362,10 @@ impl BrokerThread {
         match &self.link {
             Link::Down { retry_at } if self.connection_wanted() => consider(Some(*retry_at)),
             Link::Connecting { deadline, .. } | Link::Handshake { deadline, .. } => consider(Some(*deadline)),
-            Link::Up(conn) => consider(self.idle_at(conn)),
+            Link::Up(conn) => {
+                consider(self.idle_at(conn));
+                consider(conn.session_ends);
+            }
             Link::Down { .. } => {}
         }
         next
