@@ -313,7 +313,8 @@ fn strike(cluster: &MockCluster, producer: &Producer, plan: &Plan, rng: &mut Spl
         10 => cluster.drop_connection_mid_response(3, rng.below(60) as usize),
         11 => cluster.push_after_append_errors(0, &[[CLOSE, 7, 20][rng.below(3) as usize]]),
         12 => cluster.push_request_errors(0, &some),
-        13 => cluster.push_request_errors(3, &[[5, 3, CLOSE][rng.below(3) as usize]]),
+        // 129: the client is to find the cluster anew.
+        13 => cluster.push_request_errors(3, &[[5, 3, CLOSE, 129][rng.below(4) as usize]]),
         // Connection attempts are few, so these must not pile up.
         14 if cluster.pending_request_errors(18) == 0 => cluster.push_request_errors(18, &[CLOSE]),
         15 => ignore(cluster.set_rtt(broker, rng.below(30) as i32)),

@@ -1,8 +1,9 @@
 //! Batches that the broker finds too large: sent again in parts, in order, each record with its own report.
 
-use crate::common::{beside, ms, Harness};
+use crate::common::{beside, eventually, ms, Harness};
 use rkafka::client::{Status, PURGE_INFLIGHT, PURGE_QUEUE};
 use rkafka::error::RespErr;
+use rkafka::mock::{MockCluster, Options};
 use std::collections::HashSet;
 
 const PRODUCE: i16 = 0;
@@ -123,7 +124,7 @@ fn can_be_purged_and_expire() {
     h.cluster().push_request_errors(PRODUCE, &[19; 200]);
     let before = h.cluster().request_count(PRODUCE);
     let ids = h.produce_many(&t, 0, 100);
-    crate::common::eventually("it is split", ms(3000), || h.cluster().request_count(PRODUCE) > before + 3);
+    eventually("it is split", ms(3000), || h.cluster().request_count(PRODUCE) > before + 3);
     h.producer.purge(PURGE_QUEUE | PURGE_INFLIGHT).expect("purged");
     for id in &ids {
         let f = h.wait_fate(*id, ms(3000));
@@ -167,4 +168,47 @@ fn survive_lost_answers_under_idempotence() {
         assert!(f.err == RespErr::NO_ERROR || unsure, "{id}: {f:?}");
     }
     assert_eq!(h.compare_with_log(&HashSet::new(), true, true), Vec::<String>::new());
+}
+
+#[test]
+fn are_part_of_their_transaction() {
+    let _stage = beside();
+    for version in [0, 2] {
+        let cluster = MockCluster::new(1, Options::default()).expect("a cluster");
+        cluster.set_transaction_version(version);
+        cluster.create_topic("t", 1, 1).expect("a topic");
+        let pairs = [
+            ("transactional.id", "tx"),
+            ("linger.ms", "20"),
+            ("retry.backoff.ms", "2"),
+            ("retry.backoff.max.ms", "20"),
+            ("batch.num.messages", "100"),
+        ];
+        let mut h = Harness::on(&cluster, &pairs);
+        h.pad = 100;
+        h.producer.init_transactions(Some(ms(10_000))).expect("init");
+        let t = h.topic("t");
+        cluster.set_message_max_bytes(1000);
+        let mut committed = 0;
+        for round in 0..4 {
+            h.producer.begin_transaction().expect("begin");
+            for i in 0..300 {
+                h.produce(&t, 0, None, (0, round * 300 + i)).expect("accepted");
+            }
+            if round == 2 {
+                // While batches are sent and split.
+                std::thread::sleep(ms(10));
+                h.abort(ms(20_000)).expect("abort");
+            } else {
+                h.commit(ms(20_000)).expect("commit");
+                committed += 300;
+            }
+            let seen = || cluster.committed_records("t", 0).map_or(0, |r| r.len());
+            eventually("markers", ms(5000), || seen() == committed);
+        }
+        let bad = h.fates().into_values().filter(|f| f.err != RespErr::NO_ERROR && f.err != RespErr::ERR__PURGE_QUEUE);
+        assert_eq!(bad.count(), 0);
+        h.close(ms(3000));
+        assert_eq!(h.compare_with_log(&HashSet::new(), true, true), Vec::<String>::new());
+    }
 }
