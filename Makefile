@@ -49,7 +49,7 @@ C_TESTS += $(patsubst c-tests/%.cpp,build/c-tests/%,$(sort $(wildcard c-tests/[0
 endif
 
 .PHONY: help build demo examples test test-rust test-header test-symbols test-c test-asan test-valgrind test-clients \
-        broker install uninstall fmt clippy clean library
+        broker install uninstall deny fmt clippy clean library
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -166,6 +166,9 @@ install: library ## library, headers and rkafka.pc into PREFIX (default /usr/loc
 uninstall: ## what install put there
 	cd "$(DESTDIR)$(LIBDIR)" && rm -f $(LIB_SONAME) $(LIB_FILE) librkafka.a pkgconfig/rkafka.pc
 	cd "$(DESTDIR)$(INCLUDEDIR)" && rm -f $(notdir $(HEADERS))
+
+deny: ## dependencies: licences, sources, duplicates, known vulnerabilities (cargo-deny)
+	@sh tests/deny.sh
 
 fmt: ## format the Rust code
 	$(CARGO) fmt
