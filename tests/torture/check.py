@@ -2,7 +2,7 @@
 import time
 from array import array
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 
 NOT_PERSISTED, POSSIBLY_PERSISTED, PERSISTED = 0, 1, 2
 PENDING, DELIVERED, NOT, POSSIBLY = 0, 1, 2, 3
@@ -12,14 +12,15 @@ QUIET_S = 60  # a reader that hears nothing for so long gives up
 class Journal:
     """What one producer wrote down; a column for each thing, by the message's number."""
 
-    def __init__(self, path, latest_ms=0):
-        """`latest_ms`: reports that take longer come too late; 0: there is no limit."""
-        self.latest_ms = latest_ms
+    def __init__(self, path, latest_ms=0, killed=False):
+        """`latest_ms`: reports that take longer come too late; 0: there is no limit. `killed`: it may end anywhere."""
+        self.latest_ms, self.killed = latest_ms, killed
         self.topic, self.key, self.txn = array("b"), array("h"), array("q")
         self.state, self.partition, self.offset = bytearray(), array("h"), array("q")
         self.copies, self.first = bytearray(), array("q")  # filled by reading the log
         self.broken, self.errors, self.codes, self.worst_ms, self.reports = [], [], {}, 0, 0
         self.complete = False
+        self.txns, self.with_offsets = {}, set()  # the last word on each transaction; those that commit offsets
         with open(path) as f:
             for line in f:
                 if line.endswith("\n"):  # the last one is cut if the producer was killed
@@ -50,12 +51,24 @@ class Journal:
                 self.broken.append(f"message {seq}: its report came after {ms} ms")
             if err:
                 self.codes[err] = self.codes.get(err, 0) + 1
+        elif kind == "T":
+            self.txns[int(words[1])] = words[2]
+        elif kind == "O":
+            self.with_offsets.add(int(words[1]))
         elif kind == "E":
             self.errors.append(" ".join(words[1:]))
         elif kind == "X":
             self.broken.append(" ".join(words[1:]))
         elif kind == "Z":
             self.complete = True
+
+
+    def may_be_there(self, seq):
+        """Not, if its transaction was not committed."""
+        return not self.txn[seq] or self.txns.get(self.txn[seq]) in ("committed", "commit?")
+
+    def must_be_there(self, seq):
+        return self.state[seq] == DELIVERED and (not self.txn[seq] or self.txns.get(self.txn[seq]) == "committed")
 
 
 def read(bootstrap, topic, isolation="read_committed"):
@@ -86,7 +99,7 @@ def read(bootstrap, topic, isolation="read_committed"):
 class Verdict:
     """Counts of one profile, and examples of what is wrong."""
     COLUMNS = ("messages", "delivered", "failed", "in log", "lost", "duplicated", "out of order", "false reports",
-               "worst stall")
+               "committed", "torn", "worst stall")
 
     def __init__(self, profile):
         self.profile = profile
@@ -101,7 +114,7 @@ class Verdict:
 
     def violations(self):
         return sum(n for c, n in self.count.items()
-                   if c in ("failed", "lost", "duplicated", "out of order", "false reports") and not self.allowed[c])
+                   if c in ("failed", "lost", "duplicated", "out of order", "false reports", "torn") and not self.allowed[c])
 
     def row(self):
         def cell(column):
@@ -128,7 +141,7 @@ def check(profile, journals, records_of):
         v.count["worst stall"] = max(v.count["worst stall"], j.worst_ms)
         for text in j.broken:
             v.wrong("false reports", f"producer {producer}: {text}")
-        if j.reports != len(j.state) or not j.complete:
+        if not j.killed and (j.reports != len(j.state) or not j.complete):
             v.wrong("false reports", f"producer {producer}: {j.reports} reports for {len(j.state)} messages")
         if j.codes and not v.allowed["failed"]:
             v.examples.append(f"failed: producer {producer}: {j.codes}")
@@ -139,6 +152,7 @@ def check(profile, journals, records_of):
             look_at(v, profile, journals, number, partition, offset, key, value, last)
     for producer, j in journals.items():
         settle(v, producer, j)
+        settle_transactions(v, producer, j)
     return v
 
 
@@ -154,6 +168,8 @@ def look_at(v, profile, journals, number, partition, offset, key, value, last):
     if not known or value != value_of(producer, seq, txn, profile.size):
         v.wrong("false reports", f"{where} is nothing that was produced: {value[:60]}")
         return
+    if not j.may_be_there(seq):
+        v.wrong("torn", f"producer {producer} message {seq} at {where}: transaction {txn}, {j.txns.get(txn)}")
     if j.copies[seq] < 255:
         j.copies[seq] += 1
     if j.copies[seq] > 1:
@@ -173,13 +189,49 @@ def look_at(v, profile, journals, number, partition, offset, key, value, last):
 def settle(v, producer, j):
     """What the log did not bear out."""
     for seq in range(len(j.state)):
-        if j.state[seq] != DELIVERED:
+        if not j.must_be_there(seq):
             continue
         if not j.copies[seq]:
             v.wrong("lost", f"producer {producer} message {seq}, {j.partition[seq]}@{j.offset[seq]}")
         elif j.offset[seq] >= 0:
             v.wrong("false reports", f"producer {producer} message {seq} is not at {j.partition[seq]}@{j.offset[seq]}"
                                      f" but at {j.first[seq]}")
+
+
+def settle_transactions(v, producer, j):
+    """All of a committed transaction, and all or nothing of one whose commit was never answered."""
+    v.count["committed"] += sum(word == "committed" for word in j.txns.values())
+    there = {}
+    for seq, txn in enumerate(j.txn):
+        if not txn:
+            continue
+        if j.txns.get(txn) == "committed" and j.state[seq] != DELIVERED:
+            v.wrong("false reports", f"producer {producer} message {seq}: not delivered, transaction {txn} committed")
+        there.setdefault(txn, set()).add(j.copies[seq] > 0)
+    for txn, found in there.items():
+        if len(found) > 1 and j.txns.get(txn) == "commit?":
+            v.wrong("torn", f"producer {producer}: transaction {txn} is there in part")
+
+
+def committed_offset(bootstrap, group, topic):
+    c = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
+    try:
+        return c.committed([TopicPartition(topic, 0)], 30)[0].offset
+    finally:
+        c.close()
+
+
+def check_offset(v, group, found, journals):
+    """The offset of the group is that of the last transaction with offsets that was committed."""
+    expected = {OFFSET_INVALID}
+    for j in journals:
+        for txn, word in j.txns.items():
+            if txn in j.with_offsets and word == "committed":
+                expected = {txn}
+            elif txn in j.with_offsets and word == "commit?":
+                expected.add(txn)
+    if found not in expected:
+        v.wrong("torn", f"group {group} is at offset {found}, expected {sorted(expected)}")
 
 
 def table(verdicts):

@@ -15,12 +15,14 @@ class Schedule:
     """Threads that strike until told to stop. `done` counts the blows."""
 
     def __init__(self, proxy, seed, *jobs):
-        self.proxy, self.net = proxy, random.Random(seed + 1)
+        self.proxy, self.net, self.clients = proxy, random.Random(seed + 1), random.Random(seed + 2)
+        self.team = None
         self.done, self.over = Counter(), threading.Event()
         self.broken = []
-        self.threads = [threading.Thread(target=self.guard, args=(f,), daemon=True) for f in jobs]
+        self.threads = [threading.Thread(target=self.guard, args=(f,), daemon=True) for f in (self.at_producers, *jobs)]
 
-    def start(self):
+    def start(self, team):
+        self.team = team
         for t in self.threads:
             t.start()
 
@@ -40,6 +42,22 @@ class Schedule:
 
     def pause(self, low, high, rng):
         self.over.wait(rng.uniform(low, high))
+
+    def at_producers(self):
+        """Transactional ones: killed, or fenced by another one."""
+        while not self.over.is_set():
+            self.pause(4, 15, self.clients)
+            self.team.replace_ended()
+            acting = self.team.acting()
+            if not acting or self.over.is_set():
+                continue
+            victim = self.clients.choice(acting)
+            if self.clients.random() < 0.5:
+                self.done["producers killed"] += 1
+                self.team.killed(victim)
+            else:
+                self.done["producers fenced"] += 1
+                self.team.fenced(victim, lambda: self.pause(1, 3, self.clients))
 
     def summary(self):
         done = self.done + Counter(self.proxy.done)

@@ -2,20 +2,25 @@
  * A producer that keeps a journal, for tests/torture: what it produced, and what it was told of each message.
  *
  *   producer --profile P --id N --topics T[,T…] --journal FILE [--rate PER_SECOND] [--size BYTES] [--keys N]
- *            [--flush-ms MS] NAME=VALUE…
+ *            [--flush-ms MS] [--group G] NAME=VALUE…
  *
  * It produces until stdin ends, then flushes and ends. Profiles are sets of properties, which NAME=VALUE may change:
- * at-most-once, at-least-once, idempotent.
+ * at-most-once, at-least-once, idempotent, transactional. The last one produces transactions to all its topics, commits most of
+ * them and aborts some, and commits offsets of the group with some: of partition 0 of the first topic, the transaction's number.
+ * Those count up from id times a million.
  *
  * A message's value is "id:seq:txn:" and padding that follows from seq, its key "k" and a number. The journal has a line
  * for each thing that happened, in order; seq counts accepted messages from 0, topics count in the order of --topics:
  *   P seq topic key txn                                   accepted by produce
  *   D seq topic partition offset err status latency_ms    its delivery report
+ *   T txn what                                            begin, commit? and committed, abort? and aborted
+ *   O txn                                                 its number is committed for the group with it
  *   E text                                                an error of the client as a whole
  *   X text                                                a promise of the library that did not hold
  *   Z accepted reported flush_err                         the end
  * stdout has a line each second: accepted, delivered, failed, transactions committed and aborted.
- * Exit codes: 0; 2 for wrong use; 3 if a setting was refused; 4 if a promise did not hold.
+ * Exit codes: 0; 2 for wrong use; 3 if a setting was refused; 4 if a promise did not hold; 5 after a fatal error of a
+ * transactional producer, which is right if another one has fenced it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
@@ -32,7 +37,7 @@
 enum { MAX_TOPICS = 4, MAX_SIZE = 1 << 20 };
 
 static struct {
-    const char *profile, *journal;
+    const char *profile, *journal, *group;
     char *topics[MAX_TOPICS];
     int topic_count, id, rate, size, keys, flush_ms;
 } opt = {.rate = 400, .size = 200, .keys = 50, .flush_ms = 150000};
@@ -46,6 +51,7 @@ static uint64_t pending_room;
 static const char *const PROFILES[][8] = {
     {"at-most-once", "acks=0", "linger.ms=10", NULL},
     {"at-least-once", "acks=all", "linger.ms=20", "message.timeout.ms=600000", "retries=2147483647", NULL},
+    {"transactional", "linger.ms=5", "message.timeout.ms=55000", "transaction.timeout.ms=60000", NULL},
     {"idempotent", "enable.idempotence=true", "linger.ms=10", "message.timeout.ms=600000", NULL},
 };
 
@@ -105,7 +111,7 @@ static void on_error(rk_producer_t *rk, rk_resp_err_t err, const char *reason, v
 
 /* ---- producing ---- */
 
-static void note_accepted(int topic, int key, uint64_t txn) {
+static void note_accepted(int topic, int key, uint64_t in_txn) {
     if (accepted >= pending_room) {
         pending_room = pending_room ? pending_room * 2 : 1 << 16;
         pending = realloc(pending, pending_room * sizeof *pending);
@@ -113,24 +119,24 @@ static void note_accepted(int topic, int key, uint64_t txn) {
             die("journal", "out of memory");
     }
     pending[accepted] = now_ms();
-    fprintf(journal, "P %" PRIu64 " %d %d %" PRIu64 "\n", accepted, topic, key, txn);
+    fprintf(journal, "P %" PRIu64 " %d %d %" PRIu64 "\n", accepted, topic, key, in_txn);
     accepted++;
 }
 
 /* One message; what produce says of it. */
-static rk_resp_err_t produce_one(rk_producer_t *rk, int topic, uint64_t txn) {
+static rk_resp_err_t produce_one(rk_producer_t *rk, int topic, uint64_t in_txn) {
     static char value[MAX_SIZE + 64];
     char key_text[16];
     int key = rand() % opt.keys;
     size_t pad = opt.size ? (size_t)(accepted * 7919 % (uint64_t)opt.size) : 0;
-    int head = snprintf(value, 64, "%d:%" PRIu64 ":%" PRIu64 ":", opt.id, accepted, txn);
+    int head = snprintf(value, 64, "%d:%" PRIu64 ":%" PRIu64 ":", opt.id, accepted, in_txn);
     memset(value + head, 'a' + (int)(accepted % 26), pad);
     int key_len = snprintf(key_text, sizeof key_text, "k%d", key);
     rk_resp_err_t err = rk_producer_produce(rk, opt.topics[topic], RK_PARTITION_UA, RK_MSG_F_COPY, value,
                                             (size_t)head + pad, key_text, (size_t)key_len, 0,
                                             (void *)(uintptr_t)(accepted + 1));
     if (!err)
-        note_accepted(topic, key, txn);
+        note_accepted(topic, key, in_txn);
     return err;
 }
 
@@ -176,6 +182,120 @@ static void produce_until_told(rk_producer_t *rk) {
     }
 }
 
+/* ---- transactions ---- */
+
+/* What became of a transactional call. */
+typedef enum { DONE, ABORT, FATAL } outcome_t;
+
+typedef rk_error_t *(*txn_call_t)(rk_producer_t *rk, int timeout_ms);
+
+static uint64_t txn;
+
+/* Calls until it works or cannot, with time-outs that are short enough to be met. */
+static outcome_t insist(const char *name, txn_call_t call, rk_producer_t *rk) {
+    int64_t begun = now_ms();
+    for (;;) {
+        rk_error_t *e = call(rk, 200 + rand() % 3000);
+        progress();
+        if (!e)
+            return DONE;
+        int fatal = rk_error_is_fatal(e), abort = rk_error_txn_requires_abort(e), retriable = rk_error_is_retriable(e);
+        fprintf(journal, "E %s: %s: %s%s%s%s\n", name, rk_error_name(e), rk_error_string(e), fatal ? " [fatal]" : "",
+                abort ? " [abort]" : "", retriable ? " [retriable]" : "");
+        if (!fatal && !abort && !retriable)
+            broke("%s: %s: %s: and now?", name, rk_error_name(e), rk_error_string(e));
+        rk_error_destroy(e);
+        if (fatal)
+            return FATAL;
+        if (!retriable)
+            return ABORT;
+        if (now_ms() - begun > opt.flush_ms) {
+            broke("%s takes over %d ms", name, opt.flush_ms);
+            return FATAL;
+        }
+    }
+}
+
+static rk_error_t *send_offsets(rk_producer_t *rk, int timeout_ms) {
+    rk_topic_partition_list_t *list = rk_topic_partition_list_new(1);
+    rk_consumer_group_metadata_t *group = rk_consumer_group_metadata_new(opt.group);
+    rk_topic_partition_list_add(list, opt.topics[0], 0)->offset = (int64_t)txn;
+    rk_error_t *e = rk_producer_send_offsets_to_transaction(rk, list, group, timeout_ms);
+    rk_consumer_group_metadata_destroy(group);
+    rk_topic_partition_list_destroy(list);
+    return e;
+}
+
+/* The messages of a transaction; ABORT if the library takes no more of them. */
+static outcome_t fill(rk_producer_t *rk) {
+    int64_t last = now_ms(), until = last + rand() % 500;
+    double credit = 1;
+    do {
+        int64_t now = now_ms();
+        credit += (double)(now - last) * opt.rate / 1000;
+        for (last = now; credit >= 1; credit--) {
+            rk_resp_err_t err = produce_one(rk, rand() % opt.topic_count, txn);
+            if (err == RK_RESP_ERR__QUEUE_FULL)
+                break;
+            if (err) {
+                fprintf(journal, "E produce: %s\n", rk_err2name(err));
+                return ABORT;
+            }
+        }
+        rk_producer_poll(rk, 5);
+        progress();
+    } while (now_ms() < until);
+    return DONE;
+}
+
+static outcome_t transaction(rk_producer_t *rk) {
+    rk_error_t *e = rk_producer_begin_transaction(rk);
+    if (e) {
+        int fatal = rk_error_is_fatal(e);
+        if (!fatal)
+            broke("begin: %s: %s", rk_error_name(e), rk_error_string(e));
+        rk_error_destroy(e);
+        return FATAL;
+    }
+    fprintf(journal, "T %" PRIu64 " begin\n", txn);
+    outcome_t end = fill(rk);
+    if (end == DONE && opt.group && rand() % 2) {
+        fprintf(journal, "O %" PRIu64 "\n", txn);
+        end = insist("send_offsets", send_offsets, rk);
+    }
+    if (end == DONE && rand() % 4 == 0)
+        end = ABORT;
+    if (end == DONE) {
+        fprintf(journal, "T %" PRIu64 " commit?\n", txn);
+        fflush(journal); /* Whoever is killed now may have committed it. */
+        end = insist("commit", rk_producer_commit_transaction, rk);
+        if (end == DONE) {
+            fprintf(journal, "T %" PRIu64 " committed\n", txn);
+            fflush(journal);
+            committed++;
+        }
+    }
+    if (end == ABORT) {
+        fprintf(journal, "T %" PRIu64 " abort?\n", txn);
+        end = insist("abort", rk_producer_abort_transaction, rk);
+        if (end == ABORT)
+            broke("an abort that asks for an abort");
+        if (end == DONE) {
+            fprintf(journal, "T %" PRIu64 " aborted\n", txn);
+            aborted++;
+        }
+    }
+    return end;
+}
+
+/* FATAL if the producer is of no use any more. */
+static outcome_t transact_until_told(rk_producer_t *rk) {
+    outcome_t end = insist("init", rk_producer_init_transactions, rk);
+    for (txn = (uint64_t)opt.id * 1000000 + 1; end == DONE && !input_ended(); txn++)
+        end = transaction(rk);
+    return end;
+}
+
 /* ---- beginning and end ---- */
 
 static void set(rk_conf_t *conf, const char *pair) {
@@ -214,13 +334,15 @@ static rk_producer_t *open_producer(char **pairs, int count) {
     return rk;
 }
 
-static void close_producer(rk_producer_t *rk) {
+static void close_producer(rk_producer_t *rk, int may_be_fatal) {
     char why[512];
     rk_resp_err_t err = rk_producer_flush(rk, opt.flush_ms);
     if (err)
         broke("flush: %s, %d left", rk_err2name(err), rk_producer_len(rk));
     rk_resp_err_t fatal = rk_producer_fatal_error(rk, why, sizeof why);
-    if (fatal)
+    if (fatal && may_be_fatal)
+        fprintf(stderr, "producer %d: fatal: %s: %s\n", opt.id, rk_err2name(fatal), why);
+    else if (fatal)
         broke("fatal: %s: %s", rk_err2name(fatal), why);
     rk_producer_destroy(rk);
     if (reported != accepted)
@@ -238,6 +360,8 @@ static int options(int argc, char **argv) {
             opt.profile = value;
         else if (strcmp(name, "journal") == 0)
             opt.journal = value;
+        else if (strcmp(name, "group") == 0)
+            opt.group = value;
         else if (strcmp(name, "id") == 0)
             opt.id = atoi(value);
         else if (strcmp(name, "rate") == 0)
@@ -267,9 +391,13 @@ int main(int argc, char **argv) {
     setvbuf(journal, NULL, _IOFBF, 1 << 20);
     srand((unsigned)opt.id + 1);
     rk_producer_t *rk = open_producer(argv + rest, argc - rest);
-    produce_until_told(rk);
+    outcome_t end = DONE;
+    if (strcmp(opt.profile, "transactional") == 0)
+        end = transact_until_told(rk);
+    else
+        produce_until_told(rk);
     progress();
-    close_producer(rk);
+    close_producer(rk, end == FATAL);
     printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", accepted, delivered, failed, committed, aborted);
-    return broken ? 4 : 0;
+    return broken ? 4 : end == FATAL ? 5 : 0;
 }

@@ -1,11 +1,13 @@
 """The delivery profiles, what each promises, and the producers that stand for it."""
 import os
+import signal
 import subprocess
 import threading
 from dataclasses import dataclass
 
 # Quick to give up on a broker, so that freezes are met by time-outs and retries, not by waiting alone.
 HASTY = {"request.timeout.ms": 2000, "socket.timeout.ms": 3000, "retry.backoff.ms": 50}
+FENCED = 5  # exit status of a producer after a fatal error
 LATE_FACTOR, LATE_SLACK_MS = 1.05, 1000  # a loaded machine polls late
 
 
@@ -19,6 +21,7 @@ class Profile:
     rate: int = 150
     size: int = 200
     timeout_ms: int = 0  # reports must be in by then
+    transactional: bool = False
 
     @property
     def latest_ms(self):
@@ -43,23 +46,24 @@ PROFILES = [
     Profile("idempotent", "idempotent",
             ((True, HASTY), (True, {"linger.ms": 0, "compression.codec": "lz4"}),
              (False, {"linger.ms": 20, "batch.num.messages": 50, **HASTY}))),
+    # Messages of aborted transactions fail; those of committed ones may not.
+    Profile("transactional", "transactional",
+            ((True, {"transactional.id": "torture-0", **HASTY}), (False, {"transactional.id": "torture-1"}),
+             (True, {"transactional.id": "torture-2", "max.in.flight": 1})),
+            allowed=("failed",), topic_count=2, transactional=True),
 ]
 
 
 class Running:
     """One producer program."""
 
-    def __init__(self, program, profile, number, journal, bootstrap, settings, seconds_to_flush):
-        self.profile, self.number, self.journal = profile, number, journal
+    def __init__(self, command, profile, number, slot, journal):
+        self.profile, self.number, self.slot, self.journal = profile, number, slot, journal
         self.counts = [0] * 5
-        settings = {"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 1000, **settings}
+        self.killed = self.fenced = False
         self.log = journal + ".log"
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen(
-                [program, "--profile", profile.base, "--id", str(number), "--topics", ",".join(profile.topics), "--journal",
-                 journal, "--rate", str(profile.rate), "--size", str(profile.size), "--flush-ms", str(seconds_to_flush * 1000),
-                 *(f"{k}={v}" for k, v in settings.items())],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -81,10 +85,11 @@ class Running:
             self.kill()
             return f"producer {self.number} ({self.profile.name}) does not end"
         self.reader.join()
-        if status:
-            with open(self.log) as f:
-                return f"producer {self.number} ({self.profile.name}) ended with status {status}: {f.read()[-500:]}"
-        return None
+        # One that was to be fenced may have been told to end before the other one was ready.
+        if status in ((-signal.SIGKILL,) if self.killed else (FENCED, 0) if self.fenced else (0,)):
+            return None
+        with open(self.log) as f:
+            return f"producer {self.number} ({self.profile.name}) ended with status {status}: {f.read()[-500:]}"
 
     def kill(self):
         if self.process.poll() is None:
@@ -92,12 +97,55 @@ class Running:
             self.process.wait()
 
 
-def start_all(profiles, program, directory, direct, proxied, seconds_to_flush, extra=()):
-    """Every producer of the profiles, numbered from 0."""
-    running = []
-    for profile in profiles:
-        for by_proxy, settings in profile.producers:
-            number = len(running)
-            running.append(Running(program, profile, number, os.path.join(directory, f"journal-{number}"),
-                                   proxied if by_proxy else direct, {**settings, **dict(extra)}, seconds_to_flush))
-    return running
+class Team:
+    """All producers that ever ran, by number. A slot is a producer of a profile, or those that followed it."""
+
+    def __init__(self, program, directory, direct, proxied, seconds_to_flush, extra=()):
+        self.program, self.directory, self.bootstrap = program, directory, (direct, proxied)
+        self.flush_ms, self.extra = seconds_to_flush * 1000, dict(extra)
+        self.all = []
+
+    def start(self, profile, slot):
+        by_proxy, settings = profile.producers[slot]
+        number = len(self.all)
+        journal = os.path.join(self.directory, f"journal-{number}")
+        settings = {"bootstrap.servers": self.bootstrap[by_proxy], "reconnect.backoff.max.ms": 1000, **settings, **self.extra}
+        command = [self.program, "--profile", profile.base, "--id", str(number), "--topics", ",".join(profile.topics),
+                   "--journal", journal, "--rate", str(profile.rate), "--size", str(profile.size),
+                   "--flush-ms", str(self.flush_ms), *(f"{k}={v}" for k, v in settings.items())]
+        if profile.transactional:
+            command[1:1] = ["--group", self.group(profile, slot)]
+        self.all.append(Running(command, profile, number, slot, journal))
+        return self.all[-1]
+
+    @staticmethod
+    def group(profile, slot):
+        return f"torture-{profile.name}-{slot}"
+
+    def of(self, profile):
+        return [r for r in self.all if r.profile is profile]
+
+    def acting(self):
+        """The producers that transactions come from now."""
+        last = {(r.profile.name, r.slot): r for r in self.all if r.profile.transactional}
+        return list(last.values())
+
+    def killed(self, r):
+        """kill -9 in the midst of whatever it does; another one takes over its transactional.id."""
+        r.killed = True
+        r.kill()
+        return self.start(r.profile, r.slot)
+
+    def fenced(self, r, wait):
+        """Another one takes over while it is frozen; when it wakes up it has to notice."""
+        r.process.send_signal(signal.SIGSTOP)
+        r.fenced = True
+        self.start(r.profile, r.slot)
+        wait()
+        r.process.send_signal(signal.SIGCONT)
+
+    def replace_ended(self):
+        """Successors for those that ended by themselves, which is told at the end."""
+        for r in self.acting():
+            if r.process.poll() is not None:
+                self.start(r.profile, r.slot)

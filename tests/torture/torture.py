@@ -89,51 +89,59 @@ def run(a):
     os.makedirs(a.dir)
     chosen = [x for x in p.PROFILES if not a.only or x.name in a.only.split(",")]
     proxy = Proxy(NODES, a.seed)
-    running, broker = [], None
+    team, broker = None, None
     begun = time.monotonic()
     print(f"torture: {a.minutes:g} minutes, seed {a.seed}, profiles {', '.join(x.name for x in chosen)}", flush=True)
     try:
         broker = (Kfake if a.kfake else Kafka)(a, proxy)
         faults = broker.prepare(proxy, [t for x in chosen for t in x.topics], a.seed)
-        running = p.start_all(chosen, a.program, a.dir, broker.direct, broker.proxied, FLUSH_S, a.set)
+        team = p.Team(a.program, a.dir, broker.direct, broker.proxied, FLUSH_S, a.set)
+        for profile in chosen:
+            for slot in range(len(profile.producers)):
+                team.start(profile, slot)
         print(f"{time.monotonic() - begun:5.0f} s: the cluster is up", flush=True)
-        faults.start()
-        watch(running, faults, begun, time.monotonic() + a.minutes * 60)
+        faults.start(team)
+        watch(team, faults, begun, time.monotonic() + a.minutes * 60)
         faults.stop()
         wrong = list(faults.broken)
         if not faults.wait_in_sync(90):
             wrong.append("the cluster has not recovered")
         print(f"{time.monotonic() - begun:5.0f} s: all is healed; flushing", flush=True)
-        for r in running:
+        for r in team.all:
             r.stop()
         end = time.monotonic() + FLUSH_S + 30
-        wrong += filter(None, [r.wait(end - time.monotonic()) for r in running])
+        wrong += filter(None, [r.wait(end - time.monotonic()) for r in team.all])
         print(f"{time.monotonic() - begun:5.0f} s: reading back", flush=True)
-        verdicts = judge(chosen, running, broker.direct)
+        verdicts = judge(chosen, team, broker.direct)
         print(f"{time.monotonic() - begun:5.0f} s\n\nfaults: {faults.summary()}\n")
         return report(verdicts, wrong, a)
     finally:
-        for r in running:
+        for r in team.all if team else ():
             r.kill()
         if broker:
             broker.down()
 
 
-def watch(running, faults, begun, until):
+def watch(team, faults, begun, until):
     while (left := until - time.monotonic()) > 0 and not faults.broken:
         time.sleep(min(10, left))
-        total = [sum(r.counts[i] for r in running) for i in range(5)]
-        ended = [r.number for r in running if r.process.poll() is not None]
+        total = [sum(r.counts[i] for r in team.all) for i in range(5)]
+        ended = [r.number for r in team.all if r.process.poll() is not None and not r.killed and not r.fenced]
         print(f"{time.monotonic() - begun:5.0f} s: {total[0]} messages, {total[1]} delivered, {total[2]} failed"
               + (f", {total[3]} transactions committed, {total[4]} aborted" if total[3] else "")
               + f"; {faults.summary()}" + (f"; ENDED: producers {ended}" if ended else ""), flush=True)
 
 
-def judge(chosen, running, bootstrap):
+def judge(chosen, team, bootstrap):
     verdicts = []
     for profile in chosen:
-        journals = {r.number: check.Journal(r.journal, profile.latest_ms) for r in running if r.profile is profile}
-        verdicts.append(check.check(profile, journals, lambda topic: check.read(bootstrap, topic)))
+        journals = {r.number: check.Journal(r.journal, profile.latest_ms, r.killed) for r in team.of(profile)}
+        v = check.check(profile, journals, lambda topic: check.read(bootstrap, topic))
+        for slot in range(len(profile.producers) if profile.transactional else 0):
+            group = team.group(profile, slot)
+            found = check.committed_offset(bootstrap, group, profile.topics[0])
+            check.check_offset(v, group, found, [journals[r.number] for r in team.of(profile) if r.slot == slot])
+        verdicts.append(v)
     return verdicts
 
 
