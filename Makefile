@@ -49,7 +49,7 @@ C_TESTS += $(patsubst c-tests/%.cpp,build/c-tests/%,$(sort $(wildcard c-tests/[0
 endif
 
 .PHONY: help build demo examples test test-rust test-header test-symbols test-c test-asan test-valgrind test-clients \
-        broker install uninstall deny fmt clippy clean library
+        test-compat broker install uninstall deny fmt clippy clean library
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -76,7 +76,7 @@ build/examples/%-cpp: examples/%.cpp $(HEADERS) | library
 	@echo "CXX $@"
 	@$(CXX) $(CXX_FLAGS) $< -o $@ $(LINK)
 
-test: test-rust test-header test-symbols test-c test-clients ## everything that needs no network and no other software
+test: test-rust test-header test-symbols test-c test-clients test-compat ## everything that needs no network and no other software
 
 test-rust:
 	$(CARGO) test
@@ -148,6 +148,15 @@ test-clients:
 	    echo "SKIPPED: other clients against the embedded broker: confluent-kafka is not installed (PyPI)"; \
 	else \
 	    $(CARGO) build $(CARGO_PROFILE) --bin rkafka-broker && $(PYTHON) tests/mock_clients.py $(RUST_DIR)/rkafka-broker; \
+	fi
+
+# rkafka beside librdkafka, scenario by scenario; docs/COMPATIBILITY.md must be what comes of it.
+test-compat: ## rkafka and librdkafka in the same scenarios give the same reports (UPDATE=1 writes docs/COMPATIBILITY.md)
+	@if ! $(PYTHON) -c 'import confluent_kafka' 2>/dev/null; then \
+	    echo "SKIPPED: comparison with librdkafka: confluent-kafka is not installed (PyPI)"; \
+	else \
+	    $(CARGO) build $(CARGO_PROFILE) --lib --bin rkafka-broker && \
+	    $(PYTHON) tests/compat/compare.py $(RUST_DIR)/rkafka-broker $(RUST_DIR)/$(LIB_FILE); \
 	fi
 
 broker: ## run the embedded broker as a program, for any Kafka client

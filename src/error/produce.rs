@@ -132,7 +132,8 @@ static ACTIONS: &[(RespErr, ErrAction)] = &[
     (RespErr::ERR_INVALID_PRODUCER_EPOCH, PERMANENT),
     // The transaction is not open at the coordinator: abort it.
     (RespErr::ERR_INVALID_TXN_STATE, PERMANENT),
-    (RespErr::ERR_INVALID_PRODUCER_ID_MAPPING, FATAL),
+    // The coordinator has forgotten the producer's id: a transactional producer gets one anew with the abort.
+    (RespErr::ERR_INVALID_PRODUCER_ID_MAPPING, PERMANENT),
     // Another operation of this transaction is being completed (KIP-890 verification).
     (RespErr::ERR_CONCURRENT_TRANSACTIONS, ErrAction { counts_retry: false, ..RETRY }),
     (RespErr::ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, FATAL),
