@@ -57,6 +57,10 @@ static void refused(handles_t *h) {
     error = rk_producer_init_transactions(h->rk, -1);
     CHECK_ERR(rk_error_code(error), RK_RESP_ERR__STATE);
     rk_error_destroy(error);
+    CHECK_ERR(rk_producer_oauthbearer_set_token_failure(h->rk, "none"), RK_RESP_ERR__STATE);
+    *why = 0;
+    CHECK_ERR(rk_producer_oauthbearer_set_token(h->rk, "t", 1, "p", NULL, 0, why, sizeof why), RK_RESP_ERR__STATE);
+    CHECK(strstr(why, "fork") != NULL);
     CHECK(rk_producer_name(h->rk) != NULL);
     CHECK_STR(rk_topic_name(h->topic), "t");
     CHECK(test_now() - start < 10);

@@ -49,6 +49,29 @@ fn each_body_is_one_guard() {
     }
 }
 
+/// Exports that leave it to the client to refuse a producer that was made before fork(): see `client::Producer::is_parents`.
+const REFUSED_BY_CLIENT: [&str; 11] = [
+    "rk_producer_event_fd",
+    "rk_producer_fatal_error",
+    "rk_producer_len",
+    "rk_producer_metadata",
+    "rk_producer_name",
+    "rk_producer_poll_event",
+    "rk_producer_produce",
+    "rk_producer_produce_batch",
+    "rk_producer_produce_headers",
+    "rk_producer_purge",
+    "rk_producer_topic",
+];
+
+#[test]
+fn producers_of_a_parent_process_are_refused() {
+    for e in exports() {
+        let unchecked = e.body.contains(" live!(rk,") && !REFUSED_BY_CLIENT.contains(&e.name.as_str());
+        assert!(!unchecked, "{} in {}: in a child after fork() it may wait for ever; use live_here!", e.name, e.file);
+    }
+}
+
 #[test]
 fn signatures_say_what_they_owe() {
     for e in exports() {

@@ -1,9 +1,10 @@
 //! `rk_producer_oauthbearer_*`: tokens of the SASL mechanism OAUTHBEARER, given by the application.
 
 use super::conf::rk_conf_t;
-use super::guard::{guard, live, live_mut, put_text, text};
+use super::guard::{guard, live_here, live_mut, put_text, text};
 use super::producer::rk_producer_t;
 use super::types::*;
+use crate::client::MADE_BEFORE_FORK;
 use crate::error::RespErr;
 use std::ffi::c_char;
 
@@ -53,7 +54,7 @@ pub unsafe extern "C" fn rk_producer_oauthbearer_set_token(
             code.0
         };
         let invalid = |why: &str| fail(RespErr::ERR__INVALID_ARG, why);
-        let p = live!(rk, invalid("no producer given"));
+        let p = live_here!(rk, invalid("no producer given"), fail(RespErr::ERR__STATE, MADE_BEFORE_FORK));
         // SAFETY: by contract.
         let (value, principal) = unsafe { (text(token_value), text(md_principal_name)) };
         let (Some(value), Some(principal)) = (value, principal) else {
@@ -100,7 +101,7 @@ pub unsafe extern "C" fn rk_producer_oauthbearer_set_token_failure(
     errstr: *const c_char,
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
-        let p = live!(rk, RespErr::ERR__INVALID_ARG.0);
+        let p = live_here!(rk, RespErr::ERR__INVALID_ARG.0, RespErr::ERR__STATE.0);
         // SAFETY: by contract.
         let why = unsafe { text(errstr) }.unwrap_or_default();
         p.inner.client.set_token_failure(why).map_or_else(|e| e.0, |()| RespErr::NO_ERROR.0)
