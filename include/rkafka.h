@@ -750,6 +750,13 @@ typedef struct rk_partitioner_args_t {
 typedef int32_t (*rk_partitioner_cb_t)(const struct rk_partitioner_args_t *args, void *opaque);
 
 /**
+ * Is asked for a token of the SASL mechanism OAUTHBEARER. `oauthbearer_config` is the property `sasl.oauthbearer.config`.
+ */
+typedef void (*rk_oauthbearer_token_refresh_cb_t)(struct rk_producer_t *rk,
+                                                  const char *oauthbearer_config,
+                                                  void *opaque);
+
+/**
  * A broker.
  */
 typedef struct rk_metadata_broker_t {
@@ -1239,6 +1246,51 @@ struct rk_topic_t *rk_producer_topic(struct rk_producer_t *rk,
  * Requires: `rk` is NULL or a live producer.
  */
 struct rk_mock_cluster_t *rk_producer_mock(struct rk_producer_t *rk);
+
+/**
+ * Sets the callback that gets tokens for the SASL mechanism OAUTHBEARER, called like that for delivery reports: at first
+ * soon after the producer was made, then when four fifths of a token's lifetime are over, and ten seconds after a
+ * failure. It must lead to rk_producer_oauthbearer_set_token or rk_producer_oauthbearer_set_token_failure, at once or
+ * later, on any thread. Until there is a token, no broker is connected to. Not used with
+ * `enable.sasl.oauthbearer.unsecure.jwt`, `sasl.oauthbearer.method=oidc` and AWS_MSK_IAM.
+ *
+ * Requires: `conf` is NULL or a live configuration; `cb` can be called as its type says for as long as the producer lives.
+ */
+void rk_conf_set_oauthbearer_token_refresh_cb(struct rk_conf_t *conf,
+                                              rk_oauthbearer_token_refresh_cb_t cb);
+
+/**
+ * Gives the producer a token. Connections made from now on, and sessions that are renewed, use it.
+ *
+ * `md_lifetime_ms` is when it expires, in milliseconds since the epoch. `extensions` are `extension_size` strings, names
+ * and values in turn (KIP-342), or NULL. Everything is copied.
+ *
+ * Returns RK_RESP_ERR_NO_ERROR; RK_RESP_ERR__INVALID_ARG if token, time or an extension cannot be, with a text that says
+ * why; RK_RESP_ERR__STATE if the producer's settings ask for no tokens.
+ *
+ * Requires: `rk` is NULL or a live producer; the strings are NULL or C strings; `extensions` is NULL or an array of
+ * `extension_size` such pointers; `errstr` is NULL or has `errstr_size` bytes.
+ */
+rk_resp_err_t rk_producer_oauthbearer_set_token(struct rk_producer_t *rk,
+                                                const char *token_value,
+                                                int64_t md_lifetime_ms,
+                                                const char *md_principal_name,
+                                                const char *const *extensions,
+                                                size_t extension_size,
+                                                char *errstr,
+                                                size_t errstr_size);
+
+/**
+ * Tells the producer that a token could not be got. An error event (RK_RESP_ERR__AUTHENTICATION) says so, and the refresh
+ * callback is called again ten seconds later.
+ *
+ * Returns RK_RESP_ERR_NO_ERROR; RK_RESP_ERR__INVALID_ARG if `errstr` is NULL or empty; RK_RESP_ERR__STATE if the
+ * producer's settings ask for no tokens.
+ *
+ * Requires: `rk` is NULL or a live producer; `errstr` is NULL or a C string.
+ */
+rk_resp_err_t rk_producer_oauthbearer_set_token_failure(struct rk_producer_t *rk,
+                                                        const char *errstr);
 
 /**
  * Produces a message: it is copied into the queue, sent by a background thread, and its delivery report comes later by

@@ -10,6 +10,7 @@ const SOURCES: &[&str] = &[
     "version",
     "conf",
     "producer",
+    "oauth",
     "topic",
     "headers",
     "event",
@@ -86,4 +87,15 @@ fn error_codes_are_those_of_the_table() {
     let table: Vec<_> = ERR_TABLE.iter().map(|r| (r.name.to_str().unwrap().to_owned(), r.code.0)).collect();
     assert!(table.len() > 150);
     assert_eq!(found, table);
+}
+
+#[test]
+fn header_has_every_export() {
+    let header = generate();
+    let symbols = Path::new(env!("CARGO_MANIFEST_DIR")).join("c-tests/exported-symbols.txt");
+    let symbols = std::fs::read_to_string(symbols).expect("the list of exports");
+    assert!(symbols.lines().count() > 50);
+    for name in symbols.lines() {
+        assert!(header.contains(&format!("{name}(")), "{name}: its file is missing in SOURCES");
+    }
 }
