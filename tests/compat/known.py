@@ -85,11 +85,12 @@ KNOWN = [
           "Java's producer does. librdkafka gives up: the producer at OUT_OF_ORDER_SEQUENCE_NUMBER, the message at "
           "INVALID_PRODUCER_EPOCH."),
     Known("Codes that are fatal to an idempotent producer", codes(31, 53, 90, kinds="idempotent, .*"), ANY, ANY,
-          "CLUSTER_AUTHORIZATION_FAILED, TRANSACTIONAL_ID_AUTHORIZATION_FAILED and PRODUCER_FENCED concern the producer, not a message: no later one can succeed. They are fatal, as in Java's "
-          "producer; librdkafka fails the message and goes on."),
+          "CLUSTER_AUTHORIZATION_FAILED, TRANSACTIONAL_ID_AUTHORIZATION_FAILED and PRODUCER_FENCED concern the producer, not a "
+          "message: no later one can succeed. They are fatal, as in Java's producer; librdkafka fails the message and goes on."),
 
     Known("Codes that are fatal to a transactional producer", "Produce answers (53|90) within a transaction", ANY, ANY,
-          "TRANSACTIONAL_ID_AUTHORIZATION_FAILED and PRODUCER_FENCED in answer to Produce are fatal, as in Java's producer. In librdkafka the transaction must be aborted, and the next one fails."),
+          "TRANSACTIONAL_ID_AUTHORIZATION_FAILED and PRODUCER_FENCED in answer to Produce are fatal, as in Java's producer. In "
+          "librdkafka the transaction must be aborted, and the next one fails."),
     Known("The transaction after one with a refused message",
           "commit with a message that the broker refuses|Produce answers (48|49|87|120) within a transaction",
           r"commit: ok|report of 2: NO_ERROR, persisted, .*",

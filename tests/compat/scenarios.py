@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 QUEUE, INFLIGHT = 1, 2
 LONG = 30
 # Short waits between attempts, for the test's sake; the rest is as the libraries have it.
-QUICK = {"retry.backoff.ms": 20, "retry.backoff.max.ms": 100}
+QUICK = {"retry.backoff.ms": 20, "retry.backoff.max.ms": 100, "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200}
 TRANSACTIONAL = {**QUICK, "transactional.id": "t1", "transaction.timeout.ms": 30000}
 
 
@@ -235,7 +235,7 @@ SCENARIOS = [
 
 MANY = 500
 # Attempts are rare, so that a message whose time is up is hardly ever in flight, which its status would tell.
-SPARSE = {"retry.backoff.ms": 300, "retry.backoff.max.ms": 300, "message.timeout.ms": 4000}
+SPARSE = {"retry.backoff.ms": 2000, "retry.backoff.max.ms": 2000, "message.timeout.ms": 5000}
 IDEMPOTENT = {**QUICK, "enable.idempotence": "true", "message.timeout.ms": 20000}
 
 
@@ -250,7 +250,7 @@ def code_scenario(kind, code):
         "once": ({**QUICK, "message.timeout.ms": 20000}, 1, True),
         "always": (SPARSE, MANY, False),
         "retries=0": ({**SPARSE, "retries": 0}, MANY, False),
-        "retries=2": ({**SPARSE, "retries": 2}, MANY, False),
+        "retries=2": ({**SPARSE, "retry.backoff.ms": 1000, "retry.backoff.max.ms": 1000, "retries": 2}, MANY, False),
         "idempotent, once": (IDEMPOTENT, 1, True),
         "idempotent, always": ({**SPARSE, "enable.idempotence": "true"}, MANY, False),
     }[kind]
