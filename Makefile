@@ -147,7 +147,8 @@ test-clients:
 	elif ! $(PYTHON) -c 'import confluent_kafka' 2>/dev/null; then \
 	    echo "SKIPPED: other clients against the embedded broker: confluent-kafka is not installed (PyPI)"; \
 	else \
-	    $(CARGO) build $(CARGO_PROFILE) --bin rkafka-broker && $(PYTHON) tests/mock_clients.py $(RUST_DIR)/rkafka-broker; \
+	    $(CARGO) build $(CARGO_PROFILE) --bin rkafka-broker && $(PYTHON) tests/mock_clients.py $(RUST_DIR)/rkafka-broker && \
+	    $(PYTHON) tests/mock_security.py $(RUST_DIR)/rkafka-broker; \
 	fi
 
 # rkafka beside librdkafka, scenario by scenario; docs/COMPATIBILITY.md must be what comes of it.

@@ -1,6 +1,6 @@
 //! The embedded broker as a program: a Kafka cluster in memory for any Kafka client to talk to.
 
-use rkafka::mock::{commands, profiles, Faults, MockCluster, Options};
+use rkafka::mock::{commands, profiles, Faults, MockCluster, Options, Security};
 use rkafka::sys::{interrupt, poll::poll};
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -24,6 +24,12 @@ A Kafka cluster in memory, for tests and measurements. Topics are created when f
   --log-append-time     records bear the broker's time instead of the producer's
   --release NAME        imitate a release's request versions: RELEASES or newest (default newest)
   --faults SEED         strike requests with random faults, the same for the same seed
+  --tls-cert FILE       speak TLS with this certificate (PEM) ...
+  --tls-key FILE        ... and its key
+  --tls-client-ca FILE  ask clients for a certificate that one of these CAs has signed
+  --sasl NAME[,NAME]    ask for SASL by one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER (unsigned tokens)
+  --user NAME:PASSWORD  a user of SASL; may be repeated
+  --session MS          clients must authenticate again within so many milliseconds (default 0: never)
   --verbose             a line per second about what was produced, and lines about refused input
   --control             take commands from standard input, see below
   --help
@@ -39,6 +45,8 @@ struct Args {
     options: Options,
     topics: Vec<(String, i32)>,
     release: String,
+    security: Security,
+    tls: [Option<String>; 3],
     faults: Option<u64>,
     control: bool,
     verbose: bool,
@@ -77,6 +85,8 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
         options: Options { port: 9092, ..Options::default() },
         topics: Vec::new(),
         release: "newest".to_string(),
+        security: Security::default(),
+        tls: Default::default(),
         faults: None,
         control: false,
         verbose: false,
@@ -110,13 +120,34 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
             "--discard" => out.options.discard = true,
             "--log-append-time" => out.options.log_append_time = true,
             "--release" => out.release = value()?,
+            "--tls-cert" => out.tls[0] = Some(file(&name, &value()?)?),
+            "--tls-key" => out.tls[1] = Some(file(&name, &value()?)?),
+            "--tls-client-ca" => out.tls[2] = Some(file(&name, &value()?)?),
+            "--sasl" => out.security = out.security.with_sasl(&value()?.split(',').collect::<Vec<_>>())?,
+            "--user" => {
+                let v = value()?;
+                let (user, password) = v.split_once(':').ok_or("--user: NAME:PASSWORD is wanted")?;
+                out.security = out.security.with_user(user, password);
+            }
+            "--session" => out.security = out.security.with_session_lifetime(number(&name, &value()?)?),
             "--faults" => out.faults = Some(number(&name, &value()?)?),
             "--control" => out.control = true,
             "--verbose" | "-v" => out.verbose = true,
             _ => return Err(format!("unknown option {name}")),
         }
     }
+    match &out.tls {
+        [Some(certificate), Some(key), ca] => {
+            out.security = out.security.with_tls(certificate, key, ca.as_deref())?;
+        }
+        [None, None, None] => {}
+        _ => return Err("--tls-cert and --tls-key belong together".to_string()),
+    }
     Ok(Some(out))
+}
+
+fn file(name: &str, path: &str) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|e| format!("{name}: {path}: {e}"))
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
@@ -148,6 +179,7 @@ fn run(mut args: Args) -> Result<(), String> {
             .create_topic(topic, *partitions, -1)
             .map_err(|e| format!("topic {topic}:{partitions}: {}", e.description()))?;
     }
+    cluster.set_security(args.security);
     cluster.set_faults(args.faults.map(Faults::random));
     println!("listening on {}", cluster.bootstrap());
     // Whoever started this through a pipe waits for that line.
