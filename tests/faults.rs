@@ -1,21 +1,19 @@
 //! Invariants under random faults of the embedded broker: one report for each accepted message, reports that the log
 //! bears out, order kept, budgets full again, no thread left, nothing hangs.
 //!
-//! `RKAFKA_SEED=n` runs the round of that seed alone; `RKAFKA_ROUNDS=n` sets how many there are, `RKAFKA_SECONDS=n` for how
-//! long new ones are begun. `RKAFKA_FAST=1` makes them short: fewer messages, time-outs of tens of milliseconds, and
-//! `RKAFKA_PARALLEL=n` of them at a time, which `make torture-mock` does. A round of the fast kind repeats with its seed
-//! and `RKAFKA_FAST=1`.
+//! The environment says which rounds and how many: see `common/rounds.rs`.
 
 mod common;
 
-use common::{eventually, ms, threads_named, Harness};
+use common::rounds::{self, Run};
+use common::{ms, Harness};
 use rkafka::client::{Producer, PARTITION_UA, PURGE_INFLIGHT, PURGE_NON_BLOCKING, PURGE_QUEUE};
 use rkafka::error::RespErr;
 use rkafka::mock::faults::{SplitMix, CLOSE};
 use rkafka::mock::{Faults, MockCluster, Options};
 use std::collections::HashSet;
-use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::time::{Duration, Instant};
 
 const BROKERS: i32 = 3;
@@ -26,77 +24,13 @@ const FAST_TIMEOUTS: &[&str] = &["8000", "8000", "8000", "30", "150"];
 /// How long the default run may take before it stops beginning new rounds.
 const DEFAULT_RUN: Duration = Duration::from_secs(30);
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name}={v} is not a number")))
-}
-
-/// What holds for every round of a run.
-#[derive(Clone, Copy)]
-struct Run {
-    fast: bool,
-    /// Rounds at a time; with more than one, threads that are left over show at the end only.
-    parallel: u64,
-}
-
 #[test]
 fn one_true_report_per_message_whatever_happens() {
-    let began = Instant::now();
-    let (first, rounds) = match number("RKAFKA_SEED") {
-        Some(seed) => (seed, number("RKAFKA_ROUNDS").unwrap_or(1)),
-        None => {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-            (now as u64 % 1_000_000_000, number("RKAFKA_ROUNDS").unwrap_or(u64::MAX))
-        }
-    };
-    let run =
-        Run { fast: number("RKAFKA_FAST").unwrap_or(0) > 0, parallel: number("RKAFKA_PARALLEL").unwrap_or(1).max(1) };
-    let limit = match (number("RKAFKA_SECONDS"), number("RKAFKA_ROUNDS")) {
-        (Some(seconds), _) => Duration::from_secs(seconds),
-        (None, Some(_)) => Duration::MAX,
-        (None, None) => DEFAULT_RUN,
-    };
-    let (next, done, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let messages = AtomicU64::new(0);
-    let worker = &|host: String| {
-        while began.elapsed() < limit && !failed.load(Acquire) {
-            let n = next.fetch_add(1, AcqRel);
-            if n >= rounds {
-                break;
-            }
-            let (seed, started) = (first.wrapping_add(n), Instant::now());
-            match catch_unwind(AssertUnwindSafe(|| round(seed, run, &host))) {
-                Ok(n) => messages.fetch_add(n as u64, AcqRel),
-                Err(e) => {
-                    failed.store(true, Release);
-                    eprintln!(
-                        "\nRKAFKA_SEED={seed}{} repeats this round\n",
-                        if run.fast { " RKAFKA_FAST=1" } else { "" }
-                    );
-                    resume_unwind(e);
-                }
-            };
-            let done = done.fetch_add(1, AcqRel) + 1;
-            if !run.fast {
-                println!("seed {seed}: {} ms", started.elapsed().as_millis());
-            } else if done % 500 == 0 {
-                println!("{:>4} s: {done} rounds", began.elapsed().as_secs());
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..run.parallel)
-            // Each has an address of its own: a port that one cluster gives up may become another's.
-            .map(|n| scope.spawn(move || worker(format!("127.0.{}.{}", n / 250, n % 250 + 1))))
-            .collect();
-        workers.into_iter().for_each(|w| w.join().unwrap_or_else(|e| resume_unwind(e)));
+    let messages = AtomicUsize::new(0);
+    rounds::run(DEFAULT_RUN, |seed, run, host| {
+        messages.fetch_add(round(seed, run, host), AcqRel);
     });
-    no_thread_is_left();
-    let (rounds, messages) = (done.load(Acquire), messages.load(Acquire));
-    println!("{rounds} rounds from RKAFKA_SEED={first} in {:.1} s, {messages} messages", began.elapsed().as_secs_f64());
-}
-
-fn no_thread_is_left() {
-    eventually("threads of the client end", Duration::from_secs(5), || threads_named("rk:") == 0);
+    println!("{} messages", messages.load(Acquire));
 }
 
 /// The settings of a round, by its seed.
@@ -249,9 +183,6 @@ fn round(seed: u64, run: Run, host: &str) -> usize {
     let accepted = h.accepted();
     drop(h);
     drop(cluster);
-    if run.parallel == 1 {
-        no_thread_is_left();
-    }
     accepted
 }
 

@@ -1,10 +1,11 @@
 //! Transactions under random faults of the embedded broker: a committed one is there whole, each message once and in
 //! order, an aborted one not at all; the group's offset is that of the last committed one; no failure is fatal.
 //!
-//! `RKAFKA_SEED=n` runs the round of that seed alone; `RKAFKA_ROUNDS=n` sets how many there are.
+//! The environment says which rounds and how many: see `common/rounds.rs`.
 
 mod common;
 
+use common::rounds::{self, Run};
 use common::{eventually, ms, Harness};
 use rkafka::client::{GroupMetadata, OffsetToCommit, Topic, TopicOffsets, PARTITION_UA};
 use rkafka::error::{Error, RespErr};
@@ -12,7 +13,7 @@ use rkafka::mock::faults::{SplitMix, CLOSE};
 use rkafka::mock::{MockCluster, Options};
 use std::collections::HashSet;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::time::{Duration, Instant};
 
 const BROKERS: i32 = 3;
@@ -24,36 +25,16 @@ const DEFAULT_RUN: Duration = Duration::from_secs(15);
 /// How long a call may take, made again as often as it asks for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name}={v} is not a number")))
-}
-
 #[test]
 fn all_of_a_transaction_or_nothing_whatever_happens() {
-    let began = Instant::now();
-    let (first, rounds) = match number("RKAFKA_SEED") {
-        Some(seed) => (seed, number("RKAFKA_ROUNDS").unwrap_or(1)),
-        None => {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-            (now as u64 % 1_000_000_000, number("RKAFKA_ROUNDS").unwrap_or(u64::MAX))
-        }
-    };
-    let limit = if number("RKAFKA_ROUNDS").is_some() { Duration::MAX } else { DEFAULT_RUN };
-    let (mut done, mut committed, mut aborted) = (0, 0, 0);
-    for seed in (first..).take(rounds as usize) {
-        if began.elapsed() >= limit {
-            break;
-        }
-        match catch_unwind(AssertUnwindSafe(|| round(seed))) {
-            Ok((c, a)) => (committed, aborted) = (committed + c, aborted + a),
-            Err(e) => {
-                eprintln!("\nRKAFKA_SEED={seed} repeats this round\n");
-                resume_unwind(e);
-            }
-        }
-        done += 1;
-    }
-    println!("{done} rounds from RKAFKA_SEED={first}: {committed} transactions committed, {aborted} aborted");
+    let (committed, aborted) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    rounds::run(DEFAULT_RUN, |seed, run, host| {
+        let (c, a) = round(seed, run, host);
+        committed.fetch_add(c, AcqRel);
+        aborted.fetch_add(a, AcqRel);
+    });
+    let (committed, aborted) = (committed.load(Acquire), aborted.load(Acquire));
+    println!("{committed} transactions committed, {aborted} aborted");
     assert!(committed > 0, "not one transaction was committed");
 }
 
@@ -70,15 +51,16 @@ fn insist(what: &str, mut call: impl FnMut() -> Result<(), Error>) -> Result<(),
 }
 
 /// A round; how many transactions were committed and aborted in it.
-fn round(seed: u64) -> (usize, usize) {
+fn round(seed: u64, run: Run, host: &str) -> (usize, usize) {
     let mut rng = SplitMix(seed);
-    let cluster = MockCluster::new(BROKERS, Options::default()).expect("a cluster");
+    let cluster =
+        MockCluster::new(BROKERS, Options { host: host.to_owned(), ..Options::default() }).expect("a cluster");
     let version = rng.below(3) as i16;
     cluster.set_transaction_version(version);
     TOPICS.iter().for_each(|t| cluster.create_topic(t, PARTITIONS, -1).expect("a topic"));
     cluster.create_topic(INPUT, 1, -1).expect("a topic");
     let mut one_of = |list: &[&str]| list[rng.below(list.len() as u64) as usize].to_owned();
-    let pairs = [
+    let mut pairs = vec![
         ("transactional.id", "tx".to_owned()),
         ("linger.ms", one_of(&["0", "1", "5"])),
         ("batch.num.messages", one_of(&["10000", "1", "7"])),
@@ -91,24 +73,37 @@ fn round(seed: u64) -> (usize, usize) {
         ("reconnect.backoff.ms", "5".to_owned()),
         ("reconnect.backoff.max.ms", "50".to_owned()),
     ];
+    if run.fast {
+        pairs.extend([
+            ("request.timeout.ms", one_of(&["20", "60"])),
+            ("socket.timeout.ms", "80".to_owned()),
+            ("api.version.request.timeout.ms", "60".to_owned()),
+            ("retry.backoff.max.ms", "20".to_owned()),
+            ("message.timeout.ms", one_of(&["30", "150", "30000"])),
+            ("reconnect.backoff.max.ms", "20".to_owned()),
+        ]);
+    }
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let h = Harness::on(&cluster, &pairs);
     let topics: Vec<Topic> = TOPICS.iter().map(|t| h.topic(t)).collect();
     insist("init_transactions", || h.producer.init_transactions(Some(ms(500)))).expect("init");
     let running = AtomicBool::new(true);
+    // So short a trouble that the round ends soon, but every call meets some.
+    let trouble = Instant::now() + if run.fast { ms(400) } else { PATIENCE };
     let chaos_seed = rng.next();
     let (mut kept, mut gone): (Vec<Vec<usize>>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
     let mut offset = None;
     std::thread::scope(|scope| {
         let chaos = scope.spawn(|| {
             let mut rng = SplitMix(chaos_seed);
-            while running.load(Acquire) {
+            while running.load(Acquire) && Instant::now() < trouble {
                 strike(&cluster, &mut rng);
-                std::thread::sleep(ms(rng.below(25)));
+                std::thread::sleep(ms(rng.below(if run.fast { 12 } else { 25 })));
             }
+            heal(&cluster);
         });
         let transactions = catch_unwind(AssertUnwindSafe(|| {
-            for n in 0..10 {
+            for n in 0..if run.fast { 4 } else { 10 } {
                 let (ids, end) = transaction(&h, &topics, n, &mut rng);
                 match end {
                     Some(offsets) => {
@@ -151,7 +146,8 @@ fn round(seed: u64) -> (usize, usize) {
         assert!(partition.windows(2).all(|w| w[0] < w[1]), "order (version {version}, {pairs:?}): {partition:?}");
     }
     assert!(expected.is_empty(), "{} committed messages are missing (version {version}, {pairs:?})", expected.len());
-    assert_eq!(cluster.committed_offset("g", INPUT, 0), offset, "version {version}, {pairs:?}");
+    let what = format!("offset {offset:?} of the group (version {version}, {pairs:?})");
+    eventually(&what, Duration::from_secs(10), || cluster.committed_offset("g", INPUT, 0) == offset);
     (kept.len(), gone.len())
 }
 

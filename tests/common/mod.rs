@@ -4,6 +4,8 @@
 //! gives the lie to.
 #![allow(dead_code)]
 
+pub mod rounds;
+
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rkafka::client::{Event, Hooks, Message, Producer, Status, Topic, PARTITION_UA};
 use rkafka::conf::Conf;

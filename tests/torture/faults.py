@@ -83,8 +83,8 @@ class KafkaFaults(Schedule):
             blow(1 + self.nodes.randrange(self.count))
             # Mostly the next one comes when replicas are in sync again; sometimes before.
             if self.nodes.random() < 0.7:
-                self.wait_in_sync(20)
-            self.pause(1, 4, self.nodes)
+                self.wait_in_sync(10)
+            self.pause(0.5, 2, self.nodes)
 
     def kill(self, node):
         self.done["killed"] += 1

@@ -9,14 +9,19 @@ SECONDS ?= 60
 TORTURE_DIR := build/torture
 TORTURE = $(E2E_PYTHON) tests/torture/torture.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(TORTURE_ARGS)
 
+MOCK_ROUNDS = RKAFKA_FAST=1 RKAFKA_PARALLEL=16 RKAFKA_SECONDS=$(SECONDS) \
+    $(if $(SEED),RKAFKA_SEED=$(SEED) RKAFKA_ROUNDS=100000000)
+
 .PHONY: torture torture-mock torture-kfake kfake
 torture: $(TORTURE_DIR)/producer ## delivery promises on a 3-node Kafka under kill, freeze and cuts; MINUTES, SEED (needs Java, Maven)
+	$(E2E_PYTHON) tests/torture/test_check.py
 	$(TORTURE)
 
 # Rounds with another seed each, many at a time. RKAFKA_SEED and RKAFKA_FAST=1 repeat one.
 torture-mock: ## the same promises on the embedded broker, thousands of fault schedules a minute; SECONDS, SEED
-	RKAFKA_FAST=1 RKAFKA_PARALLEL=16 RKAFKA_SECONDS=$(SECONDS) $(if $(SEED),RKAFKA_SEED=$(SEED) RKAFKA_ROUNDS=100000000) \
-	    cargo test --release --test faults -- --nocapture
+	cargo test --release --test faults --test transaction_faults --no-run
+	$(MOCK_ROUNDS) cargo test --release --test faults -- --nocapture
+	$(MOCK_ROUNDS) cargo test --release --test transaction_faults -- --nocapture
 
 torture-kfake: ## the same promises on kfake, a broker written in Go (needs Go); MINUTES, SEED
 	@if command -v go >/dev/null 2>&1; then $(MAKE) --no-print-directory kfake; \
