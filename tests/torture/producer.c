@@ -51,7 +51,7 @@ static uint64_t pending_room;
 static const char *const PROFILES[][8] = {
     {"at-most-once", "acks=0", "linger.ms=10", NULL},
     {"at-least-once", "acks=all", "linger.ms=20", "message.timeout.ms=600000", "retries=2147483647", NULL},
-    {"transactional", "linger.ms=5", "message.timeout.ms=55000", "transaction.timeout.ms=60000", NULL},
+    {"transactional", "linger.ms=5", "message.timeout.ms=240000", "transaction.timeout.ms=300000", NULL},
     {"idempotent", "enable.idempotence=true", "linger.ms=10", "message.timeout.ms=600000", NULL},
 };
 
