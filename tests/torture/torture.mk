@@ -24,8 +24,8 @@ torture-mock: ## the same promises on the embedded broker, thousands of fault sc
 	$(MOCK_ROUNDS) cargo test --release --test transaction_faults -- --nocapture
 
 torture-kfake: ## the same promises on kfake, a broker written in Go (needs Go); MINUTES, SEED
-	@if command -v go >/dev/null 2>&1; then $(MAKE) --no-print-directory kfake; \
-	else echo "SKIPPED: torture-kfake: Go is not installed (https://go.dev/dl, 1.26 or newer)"; fi
+	@if go version 2>/dev/null | grep -Eq 'go1\.(2[1-9]|[3-9][0-9])'; then $(MAKE) --no-print-directory kfake; \
+	else echo "SKIPPED: torture-kfake: there is no Go 1.21 or newer here (https://go.dev/dl)"; fi
 
 kfake: $(TORTURE_DIR)/producer
 	cd tests/torture/kfake && go build -o $(abspath $(TORTURE_DIR))/kfake .
