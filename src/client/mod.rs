@@ -12,6 +12,7 @@ mod log;
 mod main_thread;
 mod metadata;
 mod metadata_request;
+mod oidc;
 mod produce;
 mod producer;
 mod registry;

@@ -5,10 +5,12 @@
 
 use super::events::Event;
 use super::log::INFO;
+use super::oidc::Oidc;
 use super::shared::Shared;
 use super::spawn;
 use crate::conf::{DebugContexts, SaslMechanism, SecuritySettings};
 use crate::error::RespErr;
+use crate::security::sasl::aws::Signer;
 use crate::security::sasl::oauth::{Token, Unsecured};
 use parking_lot::{Condvar, Mutex};
 use std::io;
@@ -24,6 +26,8 @@ enum Source {
     /// The application: it is asked by an event, and answers when it likes.
     Application,
     Unsecured(Unsecured),
+    Aws(Signer),
+    Oidc(Box<Oidc>),
 }
 
 #[derive(Default)]
@@ -58,10 +62,10 @@ impl Tokens {
             SaslMechanism::OAuthBearer if oauth.unsecured => {
                 Source::Unsecured(Unsecured::parse(oauth.config.expose())?)
             }
-            SaslMechanism::AwsMskIam => return Err("AWS_MSK_IAM is not supported in this version yet".to_owned()),
-            _ if oauth.oidc => {
-                return Err("sasl.oauthbearer.method=oidc is not supported in this version yet".to_owned())
+            SaslMechanism::AwsMskIam => {
+                Source::Aws(Signer::new(oauth.config.expose(), |name| std::env::var(name).ok())?)
             }
+            _ if oauth.oidc => Source::Oidc(Box::new(Oidc::new(oauth)?)),
             _ => Source::Application,
         };
         let state = State { ask_at: Some(Instant::now()), ..State::default() };
@@ -107,6 +111,14 @@ impl Tokens {
         self.changed.notify_all();
     }
 
+    /// Waits for so long; false when the client closes.
+    fn pause(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        let mut state = self.state.lock();
+        while !state.closing && !self.changed.wait_until(&mut state, until).timed_out() {}
+        !state.closing
+    }
+
     /// Waits until a token must be asked for; false when the client closes.
     fn wait(&self) -> bool {
         let mut state = self.state.lock();
@@ -142,6 +154,8 @@ pub fn spawn(shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
                     }
                 }
                 Source::Unsecured(u) => shared.take_token(u.token(now_ms())),
+                Source::Aws(signer) => shared.take_token(signer.token(now_ms())),
+                Source::Oidc(oidc) => shared.take_token(oidc.token(now_ms, |pause| tokens.pause(pause))),
             }
         }
     })

@@ -28,7 +28,8 @@ pub(super) static FEATURES: [&str; 14] = [
     "oidc",
 ];
 /// What this build has of [`FEATURES`].
-pub(super) const BUILT_FEATURES: &str = "gzip,snappy,ssl,sasl,lz4,sasl_plain,sasl_scram,zstd,sasl_oauthbearer";
+pub(super) const BUILT_FEATURES: &str =
+    "gzip,snappy,ssl,sasl,lz4,sasl_plain,sasl_scram,zstd,sasl_oauthbearer,http,oidc";
 
 pub(super) static PARTITIONERS: [&str; 9] = [
     "random",

@@ -11,6 +11,7 @@ mod content;
 mod events;
 mod limits;
 mod metadata;
+mod oidc;
 mod recovery;
 mod sasl;
 mod splits;

@@ -32,7 +32,7 @@ fn on(c: &Arc<MockCluster>, all: &[(String, String)], more: &[(&str, &str)]) -> 
 }
 
 /// The texts of authentication errors so far.
-fn refusals(h: &Harness) -> Vec<String> {
+pub fn refusals(h: &Harness) -> Vec<String> {
     let texts = h.others().into_iter().filter_map(|o| match o {
         Other::Error(RespErr::ERR__AUTHENTICATION, text, _) => Some(text),
         _ => None,
@@ -158,7 +158,7 @@ fn requests_wait_until_the_client_is_known() {
     h.close(ms(5000));
 }
 
-fn unsecured(principal: &str, seconds: f64) -> String {
+pub fn unsecured(principal: &str, seconds: f64) -> String {
     use base64::Engine;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs_f64();
     let encode = |s: String| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(s);

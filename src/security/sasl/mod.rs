@@ -1,5 +1,6 @@
 //! SASL mechanisms as exchanges of bytes: what a client says, and what it makes of the answers.
 
+pub mod aws;
 pub mod oauth;
 pub mod scram;
 

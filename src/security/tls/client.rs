@@ -131,12 +131,31 @@ fn own_certificate(s: &TlsSettings) -> Result<Option<Identity>, String> {
 }
 
 /// CA certificates: those given, else the system's. The second list is of those given.
-pub fn roots(
+fn roots(
     location: &str,
     pem_text: &str,
     property: &str,
 ) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), String> {
     let mut store = RootCertStore::empty();
+    let given = given(location, pem_text, property)?;
+    let all = if given.is_empty() { system(property)? } else { given.clone() };
+    if store.add_parsable_certificates(all).0 == 0 {
+        return Err(format!("`{property}.location` or `{property}.pem` holds no certificate that can be read"));
+    }
+    Ok((store, given))
+}
+
+/// CA certificates: those that `PROPERTY.location` (file or folder) and `PROPERTY.pem` give, else the system's.
+pub fn ca_certificates(location: &str, pem_text: &str, property: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let given = given(location, pem_text, property)?;
+    if given.is_empty() {
+        system(property)
+    } else {
+        Ok(given)
+    }
+}
+
+fn given(location: &str, pem_text: &str, property: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut given = Vec::new();
     if !pem_text.is_empty() {
         given.extend(pem::certificates(&format!("{property}.pem"), pem_text.as_bytes())?);
@@ -144,20 +163,17 @@ pub fn roots(
     if !location.is_empty() && location != "probe" {
         given.extend(pem::certificates_at(&format!("{property}.location"), location)?);
     }
-    if given.is_empty() {
-        let system = rustls_native_certs::load_native_certs();
-        if store.add_parsable_certificates(system.certs).0 == 0 {
-            return Err(format!(
-                "no CA certificates found on this system: install them (package ca-certificates), or set \
-                 `{property}.location`"
-            ));
-        }
-        return Ok((store, given));
+    Ok(given)
+}
+
+fn system(property: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    if found.is_empty() {
+        return Err(format!(
+            "no CA certificates found on this system: install them (package ca-certificates), or set `{property}.location`"
+        ));
     }
-    if store.add_parsable_certificates(given.iter().cloned()).0 == 0 {
-        return Err(format!("`{property}.location` or `{property}.pem` holds no certificate that can be read"));
-    }
-    Ok((store, given))
+    Ok(found)
 }
 
 /// ring with the cipher suites and groups named, or with all.

@@ -90,7 +90,7 @@ fn alert_text(alert: Alert) -> String {
 }
 
 /// A time as `2026-01-31 23:59:59 UTC`.
-fn utc(seconds: u64) -> String {
+pub fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Days to a date of the Gregorian calendar, years beginning in March.
     let z = days as i64 + 719_468;

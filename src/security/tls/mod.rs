@@ -6,6 +6,7 @@ mod pem;
 mod server;
 mod verify;
 
-pub use client::TlsContext;
+pub use client::{ca_certificates, TlsContext};
+pub(crate) use explain::utc;
 pub use explain::{explain, looks_like_tls};
 pub use server::server_config;
