@@ -34,7 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_TOPICS = 4, MAX_SIZE = 1 << 20 };
+enum { MAX_TOPICS = 4, MAX_SIZE = 1 << 20, MAX_BEHIND_S = 10 };
 
 static struct {
     const char *profile, *journal, *group;
@@ -167,8 +167,9 @@ static void produce_until_told(rk_producer_t *rk) {
         last = now;
         if (rand() % 1000 == 0)
             credit += opt.rate;
-        if (credit > 3 * opt.rate) /* The queue was full: what was missed is not made up for. */
-            credit = opt.rate;
+        /* What cannot be sent is not heaped up for ever, nor made up for: a slow machine must be able to catch up. */
+        if (accepted - reported > (uint64_t)(MAX_BEHIND_S * opt.rate))
+            credit = 0;
         for (; credit >= 1; credit--) {
             rk_resp_err_t err = produce_one(rk, rand() % opt.topic_count, 0);
             if (err == RK_RESP_ERR__QUEUE_FULL)
