@@ -140,7 +140,7 @@ fn sessions_are_renewed_without_loss_or_disorder() {
         let wrong = h.compare_with_log(&Default::default(), true, true);
         assert!(wrong.is_empty(), "{mechanism}: {}", wrong.join("\n"));
         let (handshakes, connections) = (c.request_count(SASL_HANDSHAKE), c.accepted_connections(1));
-        assert!(handshakes >= connections + 2, "{mechanism}: {handshakes} handshakes on {connections} connections");
+        assert!(handshakes > connections, "{mechanism}: {handshakes} handshakes on {connections} connections");
         h.close(ms(5000));
     }
 }
