@@ -71,13 +71,23 @@ class Journal:
         return self.state[seq] == DELIVERED and (not self.txn[seq] or self.txns.get(self.txn[seq]) == "committed")
 
 
+def partitions_of(consumer, topic):
+    end = time.monotonic() + QUIET_S
+    while time.monotonic() < end:
+        found = consumer.list_topics(topic, 30).topics[topic]
+        if found.partitions and not found.error:
+            return sorted(found.partitions)
+        time.sleep(0.2)
+    raise TimeoutError(f"topic {topic}: {found.error}")
+
+
 def read(bootstrap, topic, isolation="read_committed"):
     """Every record of a topic: (partition, offset, key, value)."""
     c = Consumer({"bootstrap.servers": bootstrap, "group.id": f"torture-{time.time_ns()}", "enable.auto.commit": False,
                   "enable.partition.eof": True, "check.crcs": True, "isolation.level": isolation, "log_level": 0,
                   "fetch.wait.max.ms": 100})
     try:
-        parts = sorted(c.list_topics(topic, 30).topics[topic].partitions)
+        parts = partitions_of(c, topic)
         c.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in parts])
         at_end, heard = set(), time.monotonic()
         while len(at_end) < len(parts):
