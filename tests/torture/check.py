@@ -160,6 +160,8 @@ def check(profile, journals, records_of):
         for partition, offset, key, value in records_of(topic):
             v.count["in log"] += 1
             look_at(v, profile, journals, number, partition, offset, key, value, last)
+    if v.count["delivered"] and not v.count["in log"] and not profile.transactional:
+        v.wrong("false reports", "the log is empty")
     for producer, j in journals.items():
         settle(v, producer, j)
         settle_transactions(v, producer, j)

@@ -55,6 +55,10 @@ class Judge(unittest.TestCase):
         self.finds("lost", judge("at-least-once-1", plain(4), LOG[:3]))
         self.finds("lost", judge("at-most-once", plain(4), LOG[:3]))  # counted, and allowed
 
+    def test_everything_lost(self):
+        v = judge("at-most-once", plain(4), [])
+        self.assertEqual((v.count["lost"], v.violations()), (4, 1))
+
     def test_duplicated(self):
         self.finds("duplicated", judge("idempotent", plain(4), LOG + [(0, 0, 4, 3, 0)]))
         self.finds("duplicated", judge("at-least-once-1", plain(4), LOG + [(0, 0, 4, 3, 0)]))
