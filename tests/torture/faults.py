@@ -86,11 +86,25 @@ class KafkaFaults(Schedule):
                 self.wait_in_sync(10)
             self.pause(0.5, 2, self.nodes)
 
+    def start(self, node):
+        try:
+            self.cluster.start(node)
+        except kafka.ClusterError:
+            # A busy machine may take its time; one that has ended is another matter.
+            for _ in range(3):
+                if not self.cluster.pid(node):
+                    raise
+                try:
+                    return self.cluster.wait_ready(node, len(self.cluster.running()))
+                except kafka.ClusterError:
+                    continue
+            raise
+
     def kill(self, node):
         self.done["killed"] += 1
         self.cluster.kill(node)
         self.pause(0, 6, self.nodes)
-        self.cluster.start(node)
+        self.start(node)
 
     def kill_twice(self, node):
         self.kill(node)
@@ -116,7 +130,7 @@ class KafkaFaults(Schedule):
             self.cluster.stop(node)
         except kafka.ClusterError:  # it waits for a controller that does not answer
             self.cluster.kill(node)
-        self.cluster.start(node)
+        self.start(node)
 
     def rolling(self, _):
         for node in range(1, self.count + 1):
