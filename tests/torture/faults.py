@@ -86,7 +86,7 @@ class KafkaFaults(Schedule):
                 self.wait_in_sync(10)
             self.pause(0.5, 2, self.nodes)
 
-    def start(self, node):
+    def bring_up(self, node):
         try:
             self.cluster.start(node)
         except kafka.ClusterError:
@@ -104,7 +104,7 @@ class KafkaFaults(Schedule):
         self.done["killed"] += 1
         self.cluster.kill(node)
         self.pause(0, 6, self.nodes)
-        self.start(node)
+        self.bring_up(node)
 
     def kill_twice(self, node):
         self.kill(node)
@@ -130,7 +130,7 @@ class KafkaFaults(Schedule):
             self.cluster.stop(node)
         except kafka.ClusterError:  # it waits for a controller that does not answer
             self.cluster.kill(node)
-        self.start(node)
+        self.bring_up(node)
 
     def rolling(self, _):
         for node in range(1, self.count + 1):
