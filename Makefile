@@ -49,7 +49,7 @@ C_TESTS += $(patsubst c-tests/%.cpp,build/c-tests/%,$(sort $(wildcard c-tests/[0
 endif
 
 .PHONY: help build demo examples test test-rust test-header test-symbols test-c test-asan test-valgrind test-clients \
-        test-compat broker install uninstall deny fmt clippy clean library
+        test-compat broker install uninstall fuzz deny fmt clippy clean library
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -176,6 +176,9 @@ install: library ## library, headers and rkafka.pc into PREFIX (default /usr/loc
 uninstall: ## what install put there
 	cd "$(DESTDIR)$(LIBDIR)" && rm -f $(LIB_SONAME) $(LIB_FILE) librkafka.a pkgconfig/rkafka.pc
 	cd "$(DESTDIR)$(INCLUDEDIR)" && rm -f $(notdir $(HEADERS))
+
+fuzz: ## every fuzz target for SECONDS seconds (10) under AddressSanitizer; TARGETS="response conf" for some
+	@SECONDS_EACH=$(or $(SECONDS),10) TARGETS="$(TARGETS)" fuzz/run.sh
 
 deny: ## dependencies: licences, sources, duplicates, known vulnerabilities (cargo-deny)
 	@sh tests/deny.sh

@@ -23,6 +23,8 @@ mod tokens;
 mod topic;
 mod transaction;
 
+#[doc(hidden)]
+pub use broker::fuzz_entry;
 pub use delivery::{Delivery, Report, Reports, Status, OFFSET_INVALID};
 pub use events::Event;
 pub use forks::{generation, MADE_BEFORE_FORK};

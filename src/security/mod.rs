@@ -6,5 +6,7 @@
 //! The cryptography is that of ring, for TLS as for SCRAM and signatures: it builds within seconds with any C compiler
 //! (aws-lc takes minutes and, on some systems, cmake), and its AES-GCM is as fast as a network asks for.
 
+#[doc(hidden)]
+pub mod fuzz_entry;
 pub mod sasl;
 pub mod tls;

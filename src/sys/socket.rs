@@ -3,7 +3,7 @@
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io::{self, IoSlice, Read};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Which addresses of a name are used (`broker.address.family`).
@@ -73,6 +73,13 @@ impl Tcp {
             Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) || e.kind() == io::ErrorKind::WouldBlock => {}
             Err(e) => return Err(e),
         }
+        Ok(Tcp { socket })
+    }
+
+    /// A stream socket that is connected already, such as one of a pair; for tests and fuzzing.
+    pub fn of(socket: impl Into<OwnedFd>) -> io::Result<Tcp> {
+        let socket = Socket::from(socket.into());
+        socket.set_nonblocking(true)?;
         Ok(Tcp { socket })
     }
 

@@ -92,7 +92,8 @@ impl BrokerThread {
                     After::Sasl(SaslNext::Send(first))
                 }
                 RespErr::ERR_UNSUPPORTED_SASL_MECHANISM => {
-                    let offered: Vec<String> = body.mechanisms.iter().map(|m| printable(m.as_bytes())).collect();
+                    let offered: Vec<String> =
+                        body.mechanisms.iter().take(20).map(|m| printable(m.as_bytes())).collect();
                     refusal(format!(
                         "the broker does not have the mechanism {mechanism}: set sasl.mechanisms to one that it has: {}",
                         offered.join(", ")

@@ -293,6 +293,11 @@ impl Conn {
         Ok(Some(from..from + len))
     }
 
+    /// Size of the receive buffer.
+    pub fn buffer_len(&self) -> usize {
+        self.buffer.len()
+    }
+
     pub fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
         &self.buffer[range]
     }

@@ -2,6 +2,8 @@
 
 mod auth;
 mod conn;
+#[doc(hidden)]
+pub mod fuzz_entry;
 mod link;
 mod produce;
 mod respond;

@@ -106,7 +106,7 @@ macro_rules! message_tests {
                 let target = if stringify!($ty).ends_with("Request") { "request" } else { "response" };
                 let dir = root.join(target);
                 std::fs::create_dir_all(&dir).unwrap();
-                for v in [api.min, api.flexible - 1, api.max] {
+                for v in [api.min, (api.flexible - 1).min(api.max), api.max] {
                     let mut data = vec![api.key as u8, v as u8];
                     data.extend(written(|w| $ty::sample(&mut g, v).encode(w, v)));
                     std::fs::write(dir.join(format!("{}-v{v}", stringify!($name))), data).unwrap();

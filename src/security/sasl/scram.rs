@@ -124,7 +124,8 @@ impl Client {
         Ok(Client::with_nonce(hash, username, password, random_nonce()?))
     }
 
-    fn with_nonce(hash: Hash, username: &str, password: &str, nonce: String) -> Client {
+    /// Its random numbers given, for test vectors and fuzzing.
+    pub(in crate::security) fn with_nonce(hash: Hash, username: &str, password: &str, nonce: String) -> Client {
         let name = username.replace('=', "=3D").replace(',', "=2C");
         Client {
             hash,
