@@ -222,7 +222,8 @@ impl Producer {
             let (done, wait) = bounded(brokers.len().max(1));
             brokers.iter().for_each(|b| b.send(BrokerOp::Purge(done.clone())));
             drop(done);
-            if flags & PURGE_NON_BLOCKING == 0 {
+            // Threads of a client that closes have nothing in flight any more, or are about to give it back.
+            if flags & PURGE_NON_BLOCKING == 0 && !self.shared.closing.load(Acquire) {
                 let until = Instant::now() + Duration::from_secs(5);
                 for _ in &brokers {
                     if wait.recv_deadline(until).is_err() {
