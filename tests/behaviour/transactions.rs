@@ -166,6 +166,33 @@ fn a_newer_instance_fences_the_older() {
 }
 
 #[test]
+fn a_fenced_producer_reports_what_was_in_flight() {
+    let _stage = beside();
+    let cluster = cluster(2);
+    let (old, a, _) = ready(&cluster, &[]);
+    let leader = cluster.partition_leader("a", 0).expect("a leader");
+    // The coordinator answers while the leader does not.
+    cluster.move_transaction_coordinator("tx", 1 + leader % 3).expect("moved");
+    cluster.move_group_coordinator("g", 1 + leader % 3).expect("moved");
+    old.producer.begin_transaction().expect("begin");
+    old.produce_many(&a, 0, 3);
+    old.flush(ms(5000));
+    let send = || old.producer.send_offsets_to_transaction(offsets("in", 1), group("g"), Some(ms(10_000)));
+    // Now it knows the coordinators.
+    send().expect("offsets");
+    cluster.hold_responses(leader).expect("held");
+    old.produce_many(&a, 0, 4);
+    eventually("the batch is in the log", ms(5000), || cluster.high_watermark("a", 0) == Ok(7));
+    assert!(cluster.set_transaction_epoch("tx", 100));
+    assert!(send().expect_err("fenced").is_fatal());
+    // What was in flight comes back by a broken connection, and would be sent again.
+    cluster.drop_connections(leader).expect("cut");
+    cluster.release_responses(leader).expect("released");
+    assert!(old.drained(Some(ms(5000))), "{} messages without a report", old.producer.messages_pending());
+    old.close(ms(3000));
+}
+
+#[test]
 fn a_message_that_fails_makes_the_transaction_one_to_abort() {
     let _stage = beside();
     for version in [1, 2] {

@@ -6,6 +6,7 @@ use super::thread::BrokerThread;
 use super::Query;
 use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict};
+use crate::client::expiry;
 use crate::client::idempotence::{self, Next};
 use crate::client::log::WARNING;
 use crate::client::topic::Partition;
@@ -102,6 +103,11 @@ impl BrokerThread {
                 continue;
             }
             if self.shared.txn.enabled() && !self.shared.txn.admits(&self.shared, &p) {
+                drop(inner);
+                // Accepted by a call that overlapped the failure.
+                if let Some(code) = self.shared.txn.given_up() {
+                    expiry::fail(&self.shared, expiry::take_all(&p), code);
+                }
                 continue;
             }
             if !batches.is_empty() && bytes + front.bytes > REQUEST_BYTES {

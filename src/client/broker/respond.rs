@@ -394,9 +394,9 @@ impl BrokerThread {
             parts.into_iter().for_each(|part| inner.put_back(part));
             p.backlog.store(inner.ready.len() as u32, Relaxed);
         }
-        if self.shared.txn.aborting() {
+        if let Some(code) = self.shared.txn.given_up() {
             // The purge that began the abort may have been before.
-            expiry::fail(&self.shared, expiry::take_all(&p), RespErr::ERR__PURGE_QUEUE);
+            expiry::fail(&self.shared, expiry::take_all(&p), code);
         }
         self.look(p);
     }
@@ -467,9 +467,9 @@ impl BrokerThread {
         {
             let mut inner = p.queue.lock();
             // Under the lock: the purge that begins an abort takes it after the state has changed.
-            if self.shared.txn.aborting() {
+            if let Some(code) = self.shared.txn.given_up() {
                 drop(inner);
-                return self.settle(batch, Verdict::failed(RespErr::ERR__PURGE_QUEUE, status));
+                return self.settle(batch, Verdict::failed(code, status));
             }
             inner.in_flight = inner.in_flight.saturating_sub(1);
             let number = batch.number;

@@ -21,7 +21,7 @@ use super::topic::Partition;
 use crate::conf::DebugContexts;
 use crate::error::{Error, RespErr};
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering::*};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -104,8 +104,8 @@ pub struct Transactions {
     /// Number of the transaction whose batches may be sent, from 1; 0: none.
     open: AtomicU32,
     serial: AtomicU32,
-    /// Nothing is sent again: what comes back is reported.
-    aborting: AtomicBool,
+    /// See [`Transactions::given_up`]; 0: no.
+    given_up: AtomicI32,
     /// The coordinator may know of the current transaction.
     started: AtomicBool,
     /// It knows for sure.
@@ -126,7 +126,7 @@ impl Transactions {
             id,
             open: AtomicU32::new(0),
             serial: AtomicU32::new(0),
-            aborting: AtomicBool::new(false),
+            given_up: AtomicI32::new(0),
             started: AtomicBool::new(false),
             known: AtomicBool::new(false),
             v2: AtomicBool::new(false),
@@ -165,9 +165,10 @@ impl Transactions {
         }
     }
 
-    /// What comes back from a broker is reported, not sent again.
-    pub fn aborting(&self) -> bool {
-        self.aborting.load(Acquire)
+    /// The transaction has failed, or the client: whatever waits or comes back from a broker is not sent any more, but
+    /// reported with this code.
+    pub fn given_up(&self) -> Option<RespErr> {
+        Some(RespErr(self.given_up.load(Acquire))).filter(|e| *e != RespErr::NO_ERROR)
     }
 
     /// A broker has told the cluster's features (KIP-584); the latest knowledge counts.
@@ -212,8 +213,12 @@ impl Shared {
         let txn = &self.txn;
         let open = matches!(state, State::InTransaction | State::BeginCommit);
         txn.open.store(if open { txn.serial.load(Relaxed) } else { 0 }, Release);
-        let over = matches!(state, State::AbortableError | State::BeginAbort | State::AbortingTransaction);
-        txn.aborting.store(over, Release);
+        let given_up = match state {
+            State::AbortableError | State::BeginAbort | State::AbortingTransaction => RespErr::ERR__PURGE_QUEUE,
+            State::FatalError => RespErr::ERR__FATAL,
+            _ => RespErr::NO_ERROR,
+        };
+        txn.given_up.store(given_up.0, Release);
         // Outside of a transaction nothing is accepted. A fatal error or the closing of the client stays.
         let (from, to) = if state == State::InTransaction {
             (RespErr::ERR__STATE.0, RespErr::NO_ERROR.0)
