@@ -67,7 +67,8 @@ fn of_throttling_without_measure_stop_nothing_but_that_broker() {
     // What waits for the broker is reported when its time is over.
     let f = h.wait_fate(h.one(&t), ms(5000));
     assert_eq!((f.err, f.status), (RespErr::ERR__MSG_TIMED_OUT, Status::NotPersisted));
-    assert!(f.latency_us < 1_100_000, "{} us", f.latency_us);
+    // Not after the hour that the broker asked for; how exactly, on an idle machine, is for the tests of time.
+    assert!(f.latency_us < 3_000_000, "{} us", f.latency_us);
     // Metadata is still to be had from it, and another leader is not held back.
     h.producer.metadata(false, None, ms(3000)).expect("metadata");
     h.cluster().set_partition_leader("t", 0, 2).expect("a leader");

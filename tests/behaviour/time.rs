@@ -181,7 +181,8 @@ fn between_retries_grows() {
     let gaps: Vec<u64> = at.windows(2).map(|w| (w[1] - w[0]).as_millis() as u64).collect();
     assert_eq!(gaps.len(), 5);
     for (gap, pause) in gaps.iter().zip([40, 80, 160, 250, 250]) {
-        assert!(*gap >= pause * 78 / 100 && *gap <= pause * 122 / 100 + 40, "{gaps:?}");
+        // Never too early; how late depends on the machine too.
+        assert!(*gap >= pause * 78 / 100 && *gap <= pause * 122 / 100 + 300, "{gaps:?}");
     }
 }
 
