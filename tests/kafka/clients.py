@@ -62,14 +62,14 @@ class Record:
 # ---- producing ----
 
 class Producing:
-    """A running e2e_producer. Reports are collected while it runs."""
+    """A running e2e_producer. Reports are collected while it runs. `log`: an open file for its stderr."""
 
-    def __init__(self, program, bootstrap, settings=(), flush_ms=90000):
+    def __init__(self, program, bootstrap, settings=(), flush_ms=90000, log=None):
         settings = {"bootstrap.servers": bootstrap, **dict(settings)}
         self.sent, self.reports, self.refused, self.faults, self.end = [], {}, {}, [], None
         self.started_ms = time.time() * 1000
         self.process = subprocess.Popen([program, "--flush-ms", str(flush_ms), *(f"{k}={v}" for k, v in settings.items())],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 

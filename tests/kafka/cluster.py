@@ -109,10 +109,11 @@ class Cluster:
         """Where the listener that is advertised elsewhere (see `up`) really is."""
         return int(self.read(node, "proxied_port"))
 
-    def bootstrap(self):
+    def bootstrap(self, listener=None):
         if not self.nodes():
             raise ClusterError(f"no cluster in {self.dir}")
-        return ",".join(f"{HOST}:{self.port(i)}" for i in self.nodes())
+        file = f"port.{listener}" if listener else "port"
+        return ",".join(f"{HOST}:{self.read(i, file)}" for i in self.nodes())
 
     # ---- java ----
 
@@ -213,7 +214,7 @@ class Cluster:
 
     # ---- commands ----
 
-    def properties(self, node, count, ports, proxied, settings):
+    def properties(self, node, count, ports, proxied, listeners, settings):
         copies, in_sync = min(count, 3), min(count, 2)
         voters = ",".join(f"{i + 1}@{HOST}:{ports[count + i]}" for i in range(count))
         props = {
@@ -250,12 +251,19 @@ class Cluster:
             props["listeners"] += f",PROXIED://{HOST}:{ports[2 * count + node - 1]}"
             props["advertised.listeners"] += f",PROXIED://{HOST}:{proxied[node - 1]}"
             props["listener.security.protocol.map"] += ",PROXIED:PLAINTEXT"
+        for name, protocol in listeners.items():
+            at = f",{name}://{HOST}:{self.read(node, f'port.{name}')}"
+            props["listeners"] += at
+            props["advertised.listeners"] += at
+            props["listener.security.protocol.map"] += f",{name}:{protocol}"
         props.update(settings)
         return "".join(f"{k}={v}\n" for k, v in props.items())
 
-    def up(self, count=1, settings=(), proxied=()):
+    def up(self, count=1, settings=(), proxied=(), listeners=(), format_args=()):
         """A fresh cluster; returns the bootstrap string. `settings`: broker properties, a dict. `proxied`: a port for
-        each node; clients that come by a second listener, at proxied_port(node), are told to connect there."""
+        each node; clients that come by a second listener, at proxied_port(node), are told to connect there.
+        `listeners`: further ones, name to security protocol, at bootstrap(name). `format_args`: of the storage tool."""
+        listeners = dict(listeners)
         if not 1 <= count <= 9:
             raise ClusterError("1 to 9 nodes")
         if self.running():
@@ -263,7 +271,7 @@ class Cluster:
         self.fetch()
         for node in self.nodes():
             subprocess.run(["rm", "-rf", self.path(node)], check=True)
-        ports = free_ports(3 * count)
+        ports = free_ports((3 + len(listeners)) * count)
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
         formats = []
         for node in range(1, count + 1):
@@ -272,12 +280,15 @@ class Cluster:
                 f.write(str(ports[node - 1]))
             with open(self.path(node, "proxied_port"), "w") as f:
                 f.write(str(ports[2 * count + node - 1]))
+            for i, name in enumerate(listeners, 3):
+                with open(self.path(node, f"port.{name}"), "w") as f:
+                    f.write(str(ports[i * count + node - 1]))
             with open(self.path(node, "server.properties"), "w") as f:
-                f.write(self.properties(node, count, ports, proxied, dict(settings)))
+                f.write(self.properties(node, count, ports, proxied, listeners, dict(settings)))
             with open(self.path(node, "format.log"), "w") as out:
                 formats.append(subprocess.Popen(
                     self.tool_command("kafka.tools.StorageTool", "format", "--cluster-id", cluster_id,
-                                      "--config", self.path(node, "server.properties")),
+                                      "--config", self.path(node, "server.properties"), *format_args),
                     stdout=out, stderr=out))
         for node, process in enumerate(formats, 1):
             if process.wait() != 0:

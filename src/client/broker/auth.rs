@@ -99,6 +99,11 @@ impl BrokerThread {
                         offered.join(", ")
                     ))
                 }
+                RespErr::ERR_ILLEGAL_SASL_STATE if self.is_up() => refusal(
+                    "the broker does not let this connection authenticate again: Kafka does so once a second at most, so \
+                     its connections.max.reauth.ms must be 1200 or more"
+                        .to_owned(),
+                ),
                 RespErr::ERR_ILLEGAL_SASL_STATE => {
                     refusal("the broker's port does not use SASL: set security.protocol to plaintext or ssl".to_owned())
                 }

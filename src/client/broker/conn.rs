@@ -154,6 +154,8 @@ pub struct Conn {
     pub last_received: Instant,
     /// `ApiKey` → version range of the broker; empty until it has answered.
     pub versions: Vec<(i16, i16, i16)>,
+    /// The broker has answered a request beyond ApiVersions and authentication.
+    pub answered: bool,
 }
 
 /// What came of writing.
@@ -179,6 +181,7 @@ impl Conn {
             last_sent: now,
             last_received: now,
             versions: Vec::new(),
+            answered: false,
         }
     }
 

@@ -72,6 +72,10 @@ impl BrokerThread {
                             "Disconnected while the protocol versions were being asked for: the broker may want a client \
                              certificate (ssl.certificate.location)"
                         }
+                        // As Kafka does where a client does not authenticate on a port of SASL.
+                        _ if !conn.answered && !self.shared.settings.security.protocol.sasl() => {
+                            "Disconnected before anything was answered: the port may want SASL (security.protocol)"
+                        }
                         _ => "Disconnected",
                     };
                     return self.go_down(RespErr::ERR__TRANSPORT, text.to_owned());
@@ -118,7 +122,10 @@ impl BrokerThread {
             let mut versions = std::mem::take(&mut conn.versions);
             let served = match conn.in_flight.pop_front() {
                 None => Err("a response to no request".to_owned()),
-                Some(request) => self.serve(conn.bytes(range), request, &mut versions),
+                Some(request) => {
+                    conn.answered |= !matches!(request.purpose, Purpose::ApiVersions | Purpose::Sasl);
+                    self.serve(conn.bytes(range), request, &mut versions)
+                }
             };
             conn.versions = versions;
             self.link = Link::Up(conn);
