@@ -242,7 +242,7 @@ fn strike(cluster: &MockCluster, producer: &Producer, plan: &Plan, rng: &mut Spl
         8 => ignore(cluster.set_partition_leader(topic, 0, -1)),
         9 => cluster.drop_connection_mid_response(0, rng.below(60) as usize),
         10 => cluster.drop_connection_mid_response(3, rng.below(60) as usize),
-        11 => cluster.push_after_append_errors(0, &[[CLOSE, 7, 20][rng.below(3) as usize]]),
+        11 => cluster.push_after_append_errors(0, &[[CLOSE, 3, 6, 7, 20, 56][rng.below(6) as usize]]),
         12 => cluster.push_request_errors(0, &some),
         // 129: the client is to find the cluster anew.
         13 => cluster.push_request_errors(3, &[[5, 3, CLOSE, 129][rng.below(4) as usize]]),

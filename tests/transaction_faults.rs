@@ -219,7 +219,7 @@ fn strike(cluster: &MockCluster, rng: &mut SplitMix) {
             cluster.push_request_errors(api, &[codes[rng.below(codes.len() as u64) as usize]]);
         }
         12 => cluster.drop_connection_mid_response(api, rng.below(30) as usize),
-        13 => cluster.push_after_append_errors(0, &[[CLOSE, 7, 20][rng.below(3) as usize]]),
+        13 => cluster.push_after_append_errors(0, &[[CLOSE, 3, 6, 7, 20, 56][rng.below(6) as usize]]),
         // 10: several records are sent again in parts, a single one fails.
         14 => cluster.push_request_errors(0, &[[6i16, 7, 10, 19, 29][rng.below(5) as usize]]),
         15 => ignore(cluster.freeze(broker)),

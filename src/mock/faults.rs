@@ -101,7 +101,7 @@ impl Faults {
             55..65 => Fault { cut: Some(which % 40), ..Fault::NONE },
             65..68 if self.silence => Fault { after: which & 1 == 0, ..Fault::error(SILENCE) },
             68..76 if api_key == 0 => Fault { move_leader: true, ..Fault::NONE },
-            76..86 if api_key == 0 => Fault { after: true, ..Fault::error(pick(&[7, 20])) },
+            76..86 if api_key == 0 => Fault { after: true, ..Fault::error(pick(&[3, 6, 7, 20, 56])) },
             86..100 => match api_key {
                 // CORRUPT_MESSAGE, UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER,
                 // REQUEST_TIMED_OUT, NETWORK_EXCEPTION, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR

@@ -293,7 +293,7 @@ fn pushed_errors_strike_once_each() {
     assert_eq!(client.produce(9, "t", 1, &plain()), Some((56, -1)));
     assert_eq!(client.produce(9, "t", 1, &plain()), Some((0, 0)));
     c.push_after_append_errors(key::PRODUCE, &[20]);
-    assert_eq!(client.produce(9, "t", 0, &plain()), Some((20, -1)));
+    assert_eq!(client.produce(9, "t", 0, &plain()), Some((20, 3)));
     assert_eq!(c.high_watermark("t", 0), Ok(6));
     c.push_broker_request_error_rtts(1, key::PRODUCE, &[(0, 80), (faults::CLOSE, 0)]).unwrap();
     let start = Instant::now();

@@ -87,6 +87,27 @@ fn are_unsure_where_the_broker_took_it_and_the_answer_is_lost() {
     h.close(ms(3000));
 }
 
+/// With acks=all a leader that loses its office, its disk or the topic while it waits for replicas answers by the code of
+/// one that never appended; the offset beside it tells them apart.
+#[test]
+fn are_unsure_where_the_leader_appended_and_then_refused() {
+    let _stage = beside();
+    let (h, t) = ready(&[("message.timeout.ms", "400"), ("retry.backoff.ms", "20"), ("retry.backoff.max.ms", "20")]);
+    for code in [3, 6, 56] {
+        for appended in [true, false] {
+            if appended {
+                h.cluster().push_after_append_errors(PRODUCE, &[code]);
+            }
+            h.cluster().push_request_errors(PRODUCE, &[code; 200]);
+            let f = h.wait_fate(h.one(&t), ms(5000));
+            let status = if appended { Status::PossiblyPersisted } else { Status::NotPersisted };
+            assert_eq!((f.err, f.status), (RespErr::ERR__MSG_TIMED_OUT, status), "{code}, appended: {appended}");
+            h.cluster().clear_request_errors(PRODUCE);
+        }
+    }
+    h.close(ms(3000));
+}
+
 #[test]
 fn of_purge_tell_what_was_queued_from_what_was_sent() {
     let _stage = beside();

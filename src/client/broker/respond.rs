@@ -331,7 +331,9 @@ impl BrokerThread {
                 err.description()
             )
         });
-        if action.persisted == PersistedHint::PossiblyPersisted {
+        // An error with an offset came after the leader's append: with acks=all it may lose its office, its disk or its
+        // replicas while it waits for them, and answers by the same codes as one that appended nothing.
+        if action.persisted == PersistedHint::PossiblyPersisted || answer.base_offset >= 0 {
             batch.possibly_persisted = true;
         }
         if action.refresh_metadata {
@@ -411,6 +413,7 @@ impl BrokerThread {
     /// The broker's idea of the partition's series is another than ours.
     fn sequence_refused(&mut self, mut batch: Batch<Partition>, err: RespErr) {
         let p = batch.owner.clone();
+        let given_up = self.shared.txn.given_up();
         let (verdict, over) = {
             let mut inner = p.queue.lock();
             let number = batch.number;
@@ -439,7 +442,9 @@ impl BrokerThread {
         }
         match verdict {
             Refused::Again if over && self.shared.txn.enabled() => {
-                self.settle(batch, Verdict::failed(err, Status::NotPersisted));
+                // Batches before it may be missing because an abort took them from the queue: then that is the reason.
+                let code = given_up.unwrap_or(err);
+                self.settle(batch, Verdict::failed(code, Status::NotPersisted));
             }
             Refused::Again => self.retry_or_fail(batch, RespErr::ERR__RETRY),
             Refused::Lost => self.settle(batch, Verdict::failed(err, Status::PossiblyPersisted)),

@@ -43,6 +43,7 @@ pub fn handle(cx: &Request<'_>, r: &mut Reader<'_>, w: &mut Writer) -> Result<Re
         for p in &t.partition_data {
             let mut out =
                 PartitionResponse { topic: t.name, topic_id: t.topic_id, index: p.index, ..Default::default() };
+            (out.base_offset, out.log_append_time_ms) = (-1, -1);
             let verdict = match &topic {
                 Err(code) => Err(Failure::code(*code)),
                 Ok(_) if !matches!(request.acks, -1..=1) => Err(Failure::code(INVALID_REQUIRED_ACKS)),
@@ -56,8 +57,6 @@ pub fn handle(cx: &Request<'_>, r: &mut Reader<'_>, w: &mut Writer) -> Result<Re
             };
             if let Err(failure) = verdict {
                 out.error_code = failure.code;
-                out.base_offset = -1;
-                out.log_append_time_ms = -1;
                 if !failure.why.is_empty() {
                     cx.shared.log(format_args!("broker {}: {}-{}: {}", cx.broker.id, t.name, p.index, failure.why));
                     texts.push((response.responses.len(), failure.why.into_owned()));
@@ -147,12 +146,12 @@ fn append(
         cx.shared.bytes.fetch_add(records.len() as u64, Ordering::Relaxed);
         cx.shared.batches.fetch_add(1, Ordering::Relaxed);
     }
-    if cx.fault.code() != 0 {
-        // The batch is in the log, and its producer hears otherwise.
-        return Err(Failure::code(cx.fault.code()));
-    }
     out.base_offset = appended.base_offset;
     out.log_append_time_ms = appended.append_time_ms;
+    if cx.fault.code() != 0 {
+        // The batch is in the log, and its producer hears otherwise. As with Kafka the offset is told all the same.
+        return Err(Failure::code(cx.fault.code()));
+    }
     Ok(())
 }
 
