@@ -63,6 +63,10 @@ KNOWN = [
     Known("Produce answers UNKNOWN (-1)", codes(-1), "report of 1: UNKNOWN, possibly persisted, .*",
           "report of 1: UNKNOWN, not persisted, .*",
           "An unexpected exception in the broker; whether before or after the append is not known."),
+    Known("A leader that appended and then refuses", "office lost after the append, .*",
+          r"report of [12]: _MSG_TIMED_OUT, possibly persisted, .*", r"report of [12]: _MSG_TIMED_OUT, not persisted, .*",
+          "With acks=all a leader that loses its office, its disk or the topic while it waits for replicas answers by the code "
+          "of one that appended nothing. The offset in its answer tells rkafka that the batch was appended."),
     Known("Produce answers NETWORK_EXCEPTION", codes(13), ANY, ANY,
           "Retriable by Kafka's definition, and what became of the request is not known. librdkafka fails the message as not "
           "persisted."),
