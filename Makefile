@@ -193,5 +193,5 @@ clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf build
 
--include benches/bench.mk tests/kafka/kafka.mk tests/torture/torture.mk tests/sanitize.mk
+-include benches/bench.mk tests/kafka/kafka.mk tests/torture/torture.mk tests/sanitize.mk bindings/node/node.mk
 .DEFAULT_GOAL := help

@@ -1,0 +1,65 @@
+# The Node binding. Included by the Makefile.
+#
+#   make node                  the addon, and the package with the library inside: build/node/rkafka-VERSION.tgz
+#   make test-node             its tests (part of make test)
+#   make bench-bindings-node   against node-rdkafka (part of make bench-bindings)
+
+NODE ?= node
+NPM ?= npm
+NODE_DIR := bindings/node
+NODE_OUT := build/node
+NODE_PLATFORM = $(shell $(NODE) -p 'process.platform + "-" + process.arch')
+NODE_PREBUILDS = $(NODE_DIR)/prebuilds/$(NODE_PLATFORM)
+NODE_SOURCES := $(wildcard $(NODE_DIR)/src/*.c)
+# Those that came with node, or else those of the npm package.
+NODE_OWN_HEADERS = $(shell $(NODE) -p 'require("path").resolve(process.execPath, "../../include/node")')
+NODE_HEADERS = $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),$(NODE_OWN_HEADERS),$(NODE_DIR)/node_modules/node-api-headers/include)
+NODE_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -Wno-missing-field-initializers -fvisibility=hidden -fPIC $(CFLAGS)
+HAVE_NODE := $(shell command -v $(NODE) >/dev/null 2>&1 && command -v $(NPM) >/dev/null 2>&1 && echo yes)
+
+.PHONY: node node-addon node-modules test-node bench-bindings bench-bindings-node
+node: node-addon ## the Node package with the library inside, into build/node
+	@mkdir -p $(NODE_OUT)
+	@rm -f $(NODE_OUT)/rkafka-*.tgz
+	cd $(NODE_DIR) && $(NPM) pack --silent --pack-destination $(abspath $(NODE_OUT))
+
+# The library goes into the package, without what only a debugger reads, and the addon finds it beside itself.
+node-addon: library $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),,node-modules)
+	@mkdir -p $(NODE_PREBUILDS)
+	@strip --strip-unneeded -o $(NODE_PREBUILDS)/$(LIB_SONAME).new $(RUST_DIR)/$(LIB_FILE)
+	@mv $(NODE_PREBUILDS)/$(LIB_SONAME).new $(NODE_PREBUILDS)/$(LIB_SONAME)
+	$(CC) $(NODE_CFLAGS) -shared -I$(NODE_HEADERS) -Iinclude $(NODE_SOURCES) -o $(NODE_PREBUILDS)/rkafka.node.new \
+	    -L$(RUST_DIR) -lrkafka -Wl,-rpath,'$$ORIGIN' -pthread
+	@mv $(NODE_PREBUILDS)/rkafka.node.new $(NODE_PREBUILDS)/rkafka.node
+
+# Tools of development; none of them has a script to run.
+node-modules: $(NODE_DIR)/node_modules/.package-lock.json
+$(NODE_DIR)/node_modules/.package-lock.json: $(NODE_DIR)/package-lock.json
+	cd $(NODE_DIR) && $(NPM) ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+test: test-node
+test-node:
+ifneq ($(HAVE_NODE),yes)
+	@echo "SKIPPED: the Node binding: node and npm are not installed"
+else
+	@$(MAKE) --no-print-directory node
+	@$(MAKE) --no-print-directory node-modules || echo "SKIPPED: the types of the Node binding: npm cannot get typescript"
+	cd $(NODE_DIR) && PACKAGE=$(firstword $(wildcard $(abspath $(NODE_OUT))/rkafka-*.tgz)) $(NODE) --test test/*.test.js
+endif
+
+# node-rdkafka has no prebuilt library for everybody: it is built against Debian's librdkafka-dev, into build/.
+NODE_PEER_VERSION := 3.6.1
+NODE_PEER := $(NODE_OUT)/peer/node_modules/node-rdkafka
+bench-bindings: bench-bindings-node
+bench-bindings-node: node-addon $(BENCH_DIR)/sink $(NODE_PEER)/build/Release/node-librdkafka.node
+	$(NODE) benches/bindings/node/run.js $(BENCH_DIR)/sink $(NODE_DIR) $(NODE_PEER) $(BENCH_ARGS)
+
+$(NODE_PEER)/build/Release/node-librdkafka.node:
+	@[ -e /usr/include/librdkafka/rdkafka.h ] || { echo "needs librdkafka's headers (Debian package librdkafka-dev)"; exit 1; }
+	@mkdir -p $(NODE_OUT)/peer
+	cd $(NODE_OUT)/peer && echo '{"private":true}' > package.json && \
+	    $(NPM) install --ignore-scripts --no-audit --no-fund --silent node-rdkafka@$(NODE_PEER_VERSION)
+	cd $(NODE_PEER) && BUILD_LIBRDKAFKA=0 $(NODE) "$$($(NPM) root -g)/npm/node_modules/node-gyp/bin/node-gyp.js" \
+	    rebuild $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),--nodedir=$(abspath $(NODE_OWN_HEADERS)/../..)) \
+	    > ../../build.log 2>&1 || { tail -n 20 ../../build.log; exit 1; }
