@@ -76,7 +76,7 @@ build/examples/%-cpp: examples/%.cpp $(HEADERS) | library
 	@echo "CXX $@"
 	@$(CXX) $(CXX_FLAGS) $< -o $@ $(LINK)
 
-test: test-rust test-header test-symbols test-c test-clients test-compat ## everything that needs no network and no other software
+test: test-rust test-header test-symbols test-c test-python test-clients test-compat ## everything that needs no network and no other software
 
 test-rust:
 	$(CARGO) test
@@ -194,4 +194,5 @@ clean: ## remove what was built
 	rm -rf build
 
 -include benches/bench.mk tests/kafka/kafka.mk tests/torture/torture.mk tests/sanitize.mk bindings/node/node.mk
+-include bindings/python/python.mk benches/bindings/bindings.mk
 .DEFAULT_GOAL := help
