@@ -6,6 +6,7 @@ const Producer = require('./producer');
 const HighLevelProducer = require('./high-level-producer');
 const ProducerStream = require('./producer-stream');
 const Topic = require('./topic');
+const kafkajs = require('./kafkajs');
 
 /** node-rdkafka's classes can be called without new; a class of today cannot, so a proxy does it. */
 const callable = (type) => new Proxy(type, { apply: (target, self, args) => new target(...args) });
@@ -21,4 +22,6 @@ module.exports = {
   // The property's default lists what the library was built with.
   features: (native.defaults()[native.defaults().indexOf('builtin.features') + 1] || '').split(','),
   librdkafkaVersion: native.version,
+  // The promise API.
+  ...kafkajs,
 };

@@ -54,10 +54,11 @@ class Link {
    * @param {(err: number, opaque: any, hasOpaque: boolean, report: Link) => void} [options.onReport] is called for each
    *   message that was delivered or has failed; `topic`, `partition` and the rest of the report are read off the link
    *   (see Link#report) and are good until it returns
+   * @param {() => void} [options.onServed] is called after reports have been served, when the queue has room again
    * @param {boolean} [options.values] reports bear their messages' values
    * @param {(event: any[]) => void} [options.onEvent] takes all other events; see src/events.c
    */
-  constructor(confs, { onReport, values = false, onEvent }) {
+  constructor(confs, { onReport, onServed, values = false, onEvent }) {
     let mask = 0;
     if (onReport) mask |= native.EVENT_DR;
     if (onEvent) mask |= native.EVENT_LOG | native.EVENT_ERROR | native.EVENT_STATS | native.EVENT_THROTTLE;
@@ -66,6 +67,8 @@ class Link {
     this.wantsReports = !!onReport;
     this.values = values;
     this.onReport = onReport;
+    this.onServed = onServed;
+    this.failed = 0; // messages that were reported with an error
     this.onEvent = onEvent;
     this.columns = views(this.native.columns);
     this.slots = new Slots();
@@ -185,6 +188,7 @@ class Link {
       out.events = undefined;
       this.draining = false;
     }
+    if (count > 0 && this.onServed) this.onServed();
     return count;
   }
 
@@ -221,6 +225,7 @@ class Link {
         }
         this.at = at;
         const number = slot[at];
+        if (err[at] !== 0) this.failed++;
         try {
           onReport(err[at], number === 0 ? undefined : this.slots.take(number), number !== 0, this);
         } catch (e) {

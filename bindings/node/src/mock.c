@@ -3,11 +3,16 @@
 
 #include <stdlib.h>
 
+typedef struct {
+    rk_mock_cluster_t *cluster; /* NULL once closed */
+    napi_ref self;              /* until closed: clients know the cluster by its addresses alone */
+} mock_t;
+
 static rk_mock_cluster_t *cluster_of(napi_env env, napi_callback_info info, napi_value *argv, size_t argc)
 {
-    rk_mock_cluster_t **cluster;
-    napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&cluster);
-    return *cluster;
+    mock_t *mock;
+    napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&mock);
+    return mock->cluster;
 }
 
 static napi_value done(napi_env env, rk_resp_err_t err)
@@ -173,10 +178,13 @@ static napi_value mock_request_count(napi_env env, napi_callback_info info)
 /* close(): later calls answer as for no cluster. */
 static napi_value mock_close(napi_env env, napi_callback_info info)
 {
-    rk_mock_cluster_t **cluster;
-    napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&cluster);
-    rk_mock_cluster_destroy(*cluster);
-    *cluster = NULL;
+    mock_t *mock;
+    napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&mock);
+    rk_mock_cluster_destroy(mock->cluster);
+    mock->cluster = NULL;
+    if (mock->self)
+        napi_delete_reference(env, mock->self);
+    mock->self = NULL;
     return NULL;
 }
 
@@ -200,31 +208,33 @@ static const struct {
 
 static void on_collected(napi_env env, void *data, void *hint)
 {
+    mock_t *mock = data;
     (void)env;
     (void)hint;
-    rk_mock_cluster_destroy(*(rk_mock_cluster_t **)data);
-    free(data);
+    rk_mock_cluster_destroy(mock->cluster);
+    free(mock);
 }
 
-/* The methods are collected with the object: an environment's values all go at its end, or when nothing holds them. */
+/* mock(brokers): throws if the cluster cannot be started. It runs until close(), or the environment's end. */
 napi_value mock_new(napi_env env, napi_callback_info info)
 {
     napi_value argv[1], object;
     size_t argc = 1;
     char text[ERRSTR_SIZE] = "";
     napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
-    rk_mock_cluster_t **cluster = malloc(sizeof *cluster);
-    if (!cluster)
+    mock_t *mock = calloc(1, sizeof *mock);
+    if (!mock)
         return done(env, RK_RESP_ERR__CRIT_SYS_RESOURCE);
-    *cluster = rk_mock_cluster_new(get_int(env, argv[0], 1), text, sizeof text);
-    if (!*cluster) {
-        free(cluster);
+    mock->cluster = rk_mock_cluster_new(get_int(env, argv[0], 1), text, sizeof text);
+    if (!mock->cluster) {
+        free(mock);
         throw_error(env, RK_RESP_ERR__INVALID_ARG, text);
         return NULL;
     }
     napi_create_object(env, &object);
     for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++)
-        bind(env, object, METHODS[i].name, METHODS[i].cb, cluster);
-    napi_wrap(env, object, cluster, on_collected, NULL, NULL);
+        bind(env, object, METHODS[i].name, METHODS[i].cb, mock);
+    napi_wrap(env, object, mock, on_collected, NULL, NULL);
+    napi_create_reference(env, object, 1, &mock->self);
     return object;
 }
