@@ -7,6 +7,8 @@ const HighLevelProducer = require('./high-level-producer');
 const ProducerStream = require('./producer-stream');
 const Topic = require('./topic');
 const kafkajs = require('./kafkajs');
+const { ProducerMetrics, METRIC_NAMES } = require('./metrics');
+const { openTelemetryInterceptor } = require('./opentelemetry');
 
 /** node-rdkafka's classes can be called without new; a class of today cannot, so a proxy does it. */
 const callable = (type) => new Proxy(type, { apply: (target, self, args) => new target(...args) });
@@ -22,6 +24,9 @@ module.exports = {
   // The property's default lists what the library was built with.
   features: (native.defaults()[native.defaults().indexOf('builtin.features') + 1] || '').split(','),
   librdkafkaVersion: native.version,
+  ProducerMetrics,
+  METRIC_NAMES,
+  openTelemetryInterceptor,
   // The promise API.
   ...kafkajs,
 };
