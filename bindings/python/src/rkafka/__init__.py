@@ -22,9 +22,11 @@ from ._model import (
 )
 from ._producer import Producer
 from .error import KafkaError, KafkaException
+from .serializing_producer import SerializingProducer
 
 __all__ = [
     "Producer",
+    "SerializingProducer",
     "Message",
     "KafkaError",
     "KafkaException",

@@ -1,10 +1,7 @@
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple
 
+from ._types import Data, DeliveryCallback, Headers
 from .error import KafkaError
-
-Headers = Union[List[Tuple[str, Union[str, bytes, None]]], Dict[str, Union[str, bytes, None]]]
-Data = Union[str, bytes, bytearray, memoryview]
-DeliveryCallback = Callable[[Optional[KafkaError], "Message"], Any]
 
 class Message:
     def __init__(
