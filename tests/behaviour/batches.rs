@@ -8,21 +8,10 @@ use std::time::Instant;
 
 const PRODUCE: i16 = 0;
 
-/// A harness with a topic of `partitions` that the client knows already.
-fn ready(partitions: i32, pairs: &[(&str, &str)]) -> (Harness, rkafka::client::Topic) {
-    let all: Vec<(&str, &str)> = [("test.mock.num.brokers", "1")].iter().chain(pairs).copied().collect();
-    let h = Harness::new(&all);
-    h.cluster().create_topic("t", partitions, 1).expect("a topic");
-    let t = h.topic("t");
-    h.produce_many(&t, 0, 1);
-    h.flush(ms(3000));
-    (h, t)
-}
-
 #[test]
 fn wait_for_linger() {
     let _stage = alone();
-    let (h, t) = ready(1, &[("linger.ms", "200")]);
+    let (h, t) = Harness::ready(1, &[("linger.ms", "200")]);
     let first = h.one(&t);
     std::thread::sleep(ms(50));
     let second = h.one(&t);
@@ -36,7 +25,7 @@ fn wait_for_linger() {
 #[test]
 fn do_not_wait_when_full() {
     let _stage = alone();
-    let (h, t) = ready(1, &[("linger.ms", "5000"), ("batch.num.messages", "10")]);
+    let (h, t) = Harness::ready(1, &[("linger.ms", "5000"), ("batch.num.messages", "10")]);
     let ids = h.produce_many(&t, 0, 11);
     for id in &ids[..10] {
         let f = h.wait_fate(*id, ms(1000));
@@ -49,7 +38,7 @@ fn do_not_wait_when_full() {
 #[test]
 fn do_not_wait_in_flush() {
     let _stage = alone();
-    let (h, t) = ready(4, &[("linger.ms", "10000")]);
+    let (h, t) = Harness::ready(4, &[("linger.ms", "10000")]);
     for round in 0..50 {
         h.produce_many(&t, round % 4, 3);
         let began = Instant::now();
@@ -62,7 +51,7 @@ fn do_not_wait_in_flush() {
 fn hold_no_more_than_batch_num_messages() {
     let _stage = beside();
     for n in [1u64, 10, 5000] {
-        let (h, t) = ready(1, &[("linger.ms", "500"), ("batch.num.messages", &n.to_string())]);
+        let (h, t) = Harness::ready(1, &[("linger.ms", "500"), ("batch.num.messages", &n.to_string())]);
         let (_, _, before) = h.cluster().produced();
         h.produce_many(&t, 0, 10_000);
         h.flush(ms(5000));
@@ -73,7 +62,7 @@ fn hold_no_more_than_batch_num_messages() {
 #[test]
 fn hold_no_more_than_batch_size() {
     let _stage = beside();
-    let (mut h, t) = ready(1, &[("linger.ms", "500"), ("batch.size", "2000")]);
+    let (mut h, t) = Harness::ready(1, &[("linger.ms", "500"), ("batch.size", "2000")]);
     h.pad = 200;
     let before = h.cluster().produced();
     h.produce_many(&t, 0, 1000);
@@ -88,7 +77,7 @@ fn hold_no_more_than_batch_size() {
 #[test]
 fn of_several_partitions_go_in_one_request() {
     let _stage = alone();
-    let (h, t) = ready(8, &[("linger.ms", "100")]);
+    let (h, t) = Harness::ready(8, &[("linger.ms", "100")]);
     let before = (h.cluster().request_count(PRODUCE), h.cluster().produced().2);
     for p in 0..8 {
         h.produce_many(&t, p, 1);
@@ -102,7 +91,7 @@ fn of_several_partitions_go_in_one_request() {
 #[test]
 fn of_keyless_messages_stick_and_spread() {
     let _stage = beside();
-    let (h, t) = ready(
+    let (h, t) = Harness::ready(
         4,
         &[("linger.ms", "50"), ("batch.num.messages", "20"), ("partitioner.adaptive.partitioning.enable", "false")],
     );
@@ -121,13 +110,13 @@ fn of_keyless_messages_stick_and_spread() {
 #[test]
 fn round_robin_and_random_spread_each_message() {
     let _stage = beside();
-    let (h, t) = ready(4, &[("partitioner", "round_robin")]);
+    let (h, t) = Harness::ready(4, &[("partitioner", "round_robin")]);
     let ids = h.produce_many(&t, PARTITION_UA, 400);
     h.flush(ms(5000));
     let fates = h.fates();
     let chosen: Vec<i32> = ids.iter().map(|id| fates[id].partition).collect();
     assert!(chosen.windows(2).all(|w| w[1] == (w[0] + 1) % 4), "{chosen:?}");
-    let (h, t) = ready(
+    let (h, t) = Harness::ready(
         4,
         &[
             ("partitioner", "random"),
@@ -165,7 +154,7 @@ fn of_keyed_messages_go_where_the_table_says() {
             PartitionerKind::Fnv1a | PartitionerKind::Fnv1aRandom => 2,
             _ => continue,
         };
-        let (h, t) = ready(12, &[("partitioner", kind.name())]);
+        let (h, t) = Harness::ready(12, &[("partitioner", kind.name())]);
         let mut expected = HashMap::new();
         for (i, (key, partitions)) in table.iter().enumerate() {
             if kind.is_keyless_random(Some(key)) {

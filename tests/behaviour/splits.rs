@@ -9,31 +9,24 @@ use std::collections::HashSet;
 const PRODUCE: i16 = 0;
 const DEFAULT_MAX: usize = 1_048_588;
 
-fn ready(pairs: &[(&str, &str)]) -> (Harness, rkafka::client::Topic) {
-    let all: Vec<(&str, &str)> = [("test.mock.num.brokers", "1")].iter().chain(pairs).copied().collect();
-    let h = Harness::new(&all);
-    h.cluster().create_topic("t", 1, 1).expect("a topic");
-    let t = h.topic("t");
-    h.produce_many(&t, 0, 1);
-    h.flush(ms(3000));
-    (h, t)
-}
-
 #[test]
 fn keep_every_message_and_their_order() {
     let _stage = beside();
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         for in_flight in ["1", "5"] {
             let idempotent = if in_flight == "1" { "false" } else { "true" };
-            let (mut h, t) = ready(&[
-                ("enable.idempotence", idempotent),
-                ("max.in.flight", in_flight),
-                ("compression.codec", codec),
-                ("linger.ms", "20"),
-                ("batch.num.messages", "400"),
-                ("retry.backoff.ms", "5"),
-                ("retry.backoff.max.ms", "20"),
-            ]);
+            let (mut h, t) = Harness::ready(
+                1,
+                &[
+                    ("enable.idempotence", idempotent),
+                    ("max.in.flight", in_flight),
+                    ("compression.codec", codec),
+                    ("linger.ms", "20"),
+                    ("batch.num.messages", "400"),
+                    ("retry.backoff.ms", "5"),
+                    ("retry.backoff.max.ms", "20"),
+                ],
+            );
             h.pad = 100;
             for (round, max) in [2000, 300, DEFAULT_MAX, 700].into_iter().enumerate() {
                 // The topic's limit changes between batches and, with the later ones, while they are on their way.
@@ -59,7 +52,7 @@ fn keep_every_message_and_their_order() {
 fn count_no_retry() {
     let _stage = beside();
     for code in [10i16, 18] {
-        let (h, t) = ready(&[("linger.ms", "500"), ("retries", "0")]);
+        let (h, t) = Harness::ready(1, &[("linger.ms", "500"), ("retries", "0")]);
         let before = h.cluster().produced().2;
         h.cluster().push_request_errors(PRODUCE, &[code, code, code]);
         let ids = h.produce_many(&t, 0, 64);
@@ -77,12 +70,15 @@ fn count_no_retry() {
 fn end_at_the_record_that_is_too_large_by_itself() {
     let _stage = beside();
     for idempotent in ["false", "true"] {
-        let (mut h, t) = ready(&[
-            ("enable.idempotence", idempotent),
-            ("linger.ms", "200"),
-            ("max.in.flight", "1"),
-            ("retry.backoff.ms", "5"),
-        ]);
+        let (mut h, t) = Harness::ready(
+            1,
+            &[
+                ("enable.idempotence", idempotent),
+                ("linger.ms", "200"),
+                ("max.in.flight", "1"),
+                ("retry.backoff.ms", "5"),
+            ],
+        );
         h.pad = 50;
         h.cluster().set_message_max_bytes(600);
         let mut ids = h.produce_many(&t, 0, 40);
@@ -109,7 +105,7 @@ fn end_at_the_record_that_is_too_large_by_itself() {
 fn can_be_purged_and_expire() {
     let _stage = beside();
     // A broker that takes nothing larger than a batch's header: whatever is sent comes back, until records are alone.
-    let (h, t) = ready(&[("linger.ms", "100"), ("max.in.flight", "1"), ("message.timeout.ms", "1500")]);
+    let (h, t) = Harness::ready(1, &[("linger.ms", "100"), ("max.in.flight", "1"), ("message.timeout.ms", "1500")]);
     h.cluster().push_request_errors(PRODUCE, &[10, 10]);
     h.cluster().push_request_errors(PRODUCE, &[7; 200]);
     let ids = h.produce_many(&t, 0, 100);
@@ -136,14 +132,17 @@ fn can_be_purged_and_expire() {
 #[test]
 fn survive_lost_answers_under_idempotence() {
     let _stage = beside();
-    let (mut h, t) = ready(&[
-        ("enable.idempotence", "true"),
-        ("linger.ms", "5"),
-        ("batch.num.messages", "50"),
-        ("retry.backoff.ms", "2"),
-        ("retry.backoff.max.ms", "10"),
-        ("message.timeout.ms", "60000"),
-    ]);
+    let (mut h, t) = Harness::ready(
+        1,
+        &[
+            ("enable.idempotence", "true"),
+            ("linger.ms", "5"),
+            ("batch.num.messages", "50"),
+            ("retry.backoff.ms", "2"),
+            ("retry.backoff.max.ms", "10"),
+            ("message.timeout.ms", "60000"),
+        ],
+    );
     h.pad = 100;
     let mut seq = 1;
     for round in 0..12 {

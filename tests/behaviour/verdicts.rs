@@ -8,16 +8,6 @@ use std::sync::atomic::Ordering::*;
 
 const PRODUCE: i16 = 0;
 
-fn ready(pairs: &[(&str, &str)]) -> (Harness, rkafka::client::Topic) {
-    let all: Vec<(&str, &str)> = [("test.mock.num.brokers", "1")].iter().chain(pairs).copied().collect();
-    let h = Harness::new(&all);
-    h.cluster().create_topic("t", 1, 1).expect("a topic");
-    let t = h.topic("t");
-    h.produce_many(&t, 0, 1);
-    h.flush(ms(3000));
-    (h, t)
-}
-
 #[test]
 fn keep_order_through_retries_with_one_in_flight() {
     let _stage = beside();
@@ -27,7 +17,7 @@ fn keep_order_through_retries_with_one_in_flight() {
         ("retry.backoff.ms", "2"),
         ("retry.backoff.max.ms", "10"),
     ];
-    let (h, t) = ready(&pairs);
+    let (h, t) = Harness::ready(1, &pairs);
     for (round, error) in [5i16, 6, 7, 13, 19, 20, -195].into_iter().enumerate() {
         h.cluster().push_request_errors(PRODUCE, &[error, 0, error, error, 0, 0, error]);
         for i in 0..100 {
@@ -43,7 +33,7 @@ fn keep_order_through_retries_with_one_in_flight() {
 #[test]
 fn are_errors_where_no_retry_helps() {
     let _stage = beside();
-    let (h, t) = ready(&[]);
+    let (h, t) = Harness::ready(1, &[]);
     // MSG_SIZE_TOO_LARGE for one record, TOPIC_AUTHORIZATION_FAILED, INVALID_TIMESTAMP, POLICY_VIOLATION, INVALID_RECORD
     for code in [10i16, 29, 32, 44, 87] {
         let before = h.cluster().request_count(PRODUCE);
@@ -74,7 +64,7 @@ fn of_one_partition_leave_the_others_alone() {
 #[test]
 fn are_unsure_where_the_broker_took_it_and_the_answer_is_lost() {
     let _stage = beside();
-    let (h, t) = ready(&[("retries", "0")]);
+    let (h, t) = Harness::ready(1, &[("retries", "0")]);
     h.cluster().push_after_append_errors(PRODUCE, &[-195]);
     let f = h.wait_fate(h.one(&t), ms(3000));
     assert_eq!((f.err, f.status), (RespErr::ERR__TRANSPORT, Status::PossiblyPersisted));
@@ -92,7 +82,8 @@ fn are_unsure_where_the_broker_took_it_and_the_answer_is_lost() {
 #[test]
 fn are_unsure_where_the_leader_appended_and_then_refused() {
     let _stage = beside();
-    let (h, t) = ready(&[("message.timeout.ms", "400"), ("retry.backoff.ms", "20"), ("retry.backoff.max.ms", "20")]);
+    let (h, t) =
+        Harness::ready(1, &[("message.timeout.ms", "400"), ("retry.backoff.ms", "20"), ("retry.backoff.max.ms", "20")]);
     for code in [3, 6, 56] {
         for appended in [true, false] {
             if appended {
@@ -111,7 +102,7 @@ fn are_unsure_where_the_leader_appended_and_then_refused() {
 #[test]
 fn of_purge_tell_what_was_queued_from_what_was_sent() {
     let _stage = beside();
-    let (h, t) = ready(&[("linger.ms", "8000"), ("max.in.flight", "1")]);
+    let (h, t) = Harness::ready(1, &[("linger.ms", "8000"), ("max.in.flight", "1")]);
     let queued = h.produce_many(&t, 0, 5);
     h.producer.purge(PURGE_QUEUE).expect("purged");
     for id in queued {
@@ -143,7 +134,7 @@ fn of_purge_tell_what_was_queued_from_what_was_sent() {
 #[test]
 fn of_close_tell_what_was_queued_from_what_was_sent() {
     let _stage = beside();
-    let (h, t) = ready(&[("linger.ms", "8000"), ("max.in.flight", "1")]);
+    let (h, t) = Harness::ready(1, &[("linger.ms", "8000"), ("max.in.flight", "1")]);
     h.cluster().hold_responses(1).expect("held");
     let flight = h.one(&t);
     h.producer.set_flushing(true);
@@ -165,7 +156,7 @@ fn of_close_tell_what_was_queued_from_what_was_sent() {
 fn of_produce_calls_that_overlap_close_are_not_lost() {
     let _stage = beside();
     for _ in 0..30 {
-        let (h, t) = ready(&[("linger.ms", "1")]);
+        let (h, t) = Harness::ready(1, &[("linger.ms", "1")]);
         std::thread::scope(|s| {
             for thread in 0..2 {
                 let (h, t) = (&h, &t);
@@ -205,7 +196,7 @@ fn of_acks_0_come_when_it_is_written() {
 #[test]
 fn are_one_each_whoever_polls_late() {
     let _stage = beside();
-    let (h, t) = ready(&[]);
+    let (h, t) = Harness::ready(1, &[]);
     h.hold_polling.store(true, Release);
     // The poller may be waiting for an event still.
     std::thread::sleep(ms(40));

@@ -169,6 +169,17 @@ impl Harness {
         Harness::with(conf(pairs), hooks())
     }
 
+    /// With one broker and a topic "t" of `partitions` that the client knows already, for it has sent a message there.
+    pub fn ready(partitions: i32, pairs: &[(&str, &str)]) -> (Harness, rkafka::client::Topic) {
+        let all: Vec<(&str, &str)> = [("test.mock.num.brokers", "1")].iter().chain(pairs).copied().collect();
+        let h = Harness::new(&all);
+        h.cluster().create_topic("t", partitions, 1).expect("a topic");
+        let t = h.topic("t");
+        h.produce_many(&t, 0, 1);
+        h.flush(ms(3000));
+        (h, t)
+    }
+
     pub fn with(conf: Conf, hooks: Hooks) -> Harness {
         let producer = Arc::new(Producer::new(conf, hooks).expect("a producer"));
         let books = Arc::new(Mutex::new(Books::default()));

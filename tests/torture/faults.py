@@ -48,7 +48,7 @@ class Schedule:
         while not self.over.is_set():
             self.pause(4, 15, self.clients)
             self.team.replace_ended()
-            acting = self.team.acting()
+            acting = self.team.transacting()
             if not acting or self.over.is_set():
                 continue
             victim = self.clients.choice(acting)

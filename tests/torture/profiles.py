@@ -130,6 +130,10 @@ class Team:
         last = {(r.profile.name, r.slot): r for r in self.all if r.profile.transactional}
         return list(last.values())
 
+    def transacting(self):
+        """Those of them whose init is over: one that is stopped in the midst of it wakes up as the newer instance."""
+        return [r for r in self.acting() if r.counts[0] > 0]
+
     def killed(self, r):
         """kill -9 in the midst of whatever it does; another one takes over its transactional.id."""
         r.killed = True
