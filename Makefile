@@ -48,7 +48,7 @@ EXAMPLES += $(patsubst examples/%.cpp,build/examples/%-cpp,$(wildcard examples/*
 C_TESTS += $(patsubst c-tests/%.cpp,build/c-tests/%,$(sort $(wildcard c-tests/[0-9]*.cpp)))
 endif
 
-.PHONY: help build demo examples test test-rust test-header test-symbols test-c test-asan test-valgrind test-clients \
+.PHONY: help build demo examples test test-rust test-header test-symbols test-c test-asan test-valgrind test-clients test-socks5 \
         test-compat broker install uninstall fuzz deny fmt clippy clean library
 
 help: ## this list
@@ -76,7 +76,7 @@ build/examples/%-cpp: examples/%.cpp $(HEADERS) | library
 	@echo "CXX $@"
 	@$(CXX) $(CXX_FLAGS) $< -o $@ $(LINK)
 
-test: test-rust test-header test-symbols test-c test-python test-clients test-compat ## everything that needs no network and no other software
+test: test-rust test-header test-symbols test-c test-socks5 test-python test-clients test-compat ## everything that needs no network and no other software
 
 test-rust:
 	$(CARGO) test
@@ -97,7 +97,12 @@ endif
 test-symbols: library
 	sh c-tests/exported-symbols.sh $(RUST_DIR)/$(LIB_FILE)
 
-test-c: $(C_TESTS) ## the programs in c-tests
+# Made anew when they are some days old: they are valid for thirty.
+.PHONY: c-test-certificates
+c-test-certificates:
+	@[ -n "$$(find build/tls/broker.pem -mtime -7 2>/dev/null)" ] || sh c-tests/certificates.sh build/tls
+
+test-c: $(C_TESTS) c-test-certificates ## the programs in c-tests
 ifneq ($(HAVE_CXX),yes)
 	@$(call NO_CXX,tests of rkafka.hpp)
 endif
@@ -113,7 +118,7 @@ build/c-tests/%: c-tests/%.cpp c-tests/test.h $(HEADERS) | library
 	@echo "CXX $@"
 	@$(CXX) $(CXX_FLAGS) -Werror $(SANITIZE) $< -o $@ $(LINK)
 
-test-asan: ## c-tests under AddressSanitizer and LeakSanitizer
+test-asan: c-test-certificates ## c-tests under AddressSanitizer and LeakSanitizer
 	@$(MAKE) --no-print-directory build-asan SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
 	@nm build/asan/010-produce | grep -q __asan_init || { echo "FAIL: built without AddressSanitizer"; exit 1; }
 	@SLOW=3 sh c-tests/run.sh $(patsubst build/c-tests/%,build/asan/%,$(C_TESTS))
@@ -136,9 +141,14 @@ loom: ## the lock-free queue under loom
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(abspath $(or $(CARGO_TARGET_DIR),target))/loom \
 	    $(CARGO) test --release --lib accumulator::loom_tests
 
-test-valgrind: $(C_TESTS) ## c-tests under valgrind
+test-valgrind: $(C_TESTS) c-test-certificates ## c-tests under valgrind
 	@SLOW=20 WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
 	    sh c-tests/run.sh $(C_TESTS)
+
+# An example that needs something at its other end.
+test-socks5: build/examples/socks5
+	@$(CARGO) build $(CARGO_PROFILE) --bin rkafka-broker
+	@$(PYTHON) tests/socks5.py $(RUST_DIR)/rkafka-broker $<
 
 # Other clients against the embedded broker, where both are installed.
 test-clients:

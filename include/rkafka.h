@@ -14,9 +14,10 @@
  *  - Names, values of properties, and topic names are UTF-8 strings with a NUL; keys, payloads and header values
  *    are bytes with a length. Times are milliseconds; a timeout of -1 waits for ever.
  *  - Producers and topics are thread-safe; all other handles are for one thread at a time.
- *  - Callbacks run only within rk_producer_poll, _poll_event, _flush and _destroy, on the calling thread (log and
- *    partitioner callbacks: see their types). They may produce, purge and ask for the length; poll, flush and
- *    destroy of the same producer are refused there. They must neither throw C++ exceptions nor longjmp out.
+ *  - Callbacks run only within rk_producer_poll, _poll_event, _flush and _destroy, on the calling thread (but for those of
+ *    logs, partitioners, sockets, certificates and SASL: see their types). They may produce, purge and ask for the
+ *    length; poll, flush and destroy of the same producer are refused there. They must neither throw C++ exceptions nor
+ *    longjmp out.
  */
 
 
@@ -419,6 +420,9 @@ typedef enum rk_resp_err_t {
     RK_RESP_ERR_END_ALL = 134
 } rk_resp_err_t;
 
+/* Of <sys/socket.h>. */
+struct sockaddr;
+
 /**
  * The partition is chosen by the partitioner.
  */
@@ -520,6 +524,21 @@ typedef enum rk_resp_err_t {
  * The message is in the log.
  */
 #define RK_MSG_STATUS_PERSISTED 2
+
+/**
+ * The exchange goes on: what is in `out` goes to the broker.
+ */
+#define RK_SASL_SEND 1
+
+/**
+ * The exchange is done: the broker has said all that it has to prove.
+ */
+#define RK_SASL_DONE 0
+
+/**
+ * The exchange has failed: `errstr` says why, and the connection is closed.
+ */
+#define RK_SASL_FAIL -1
 
 /**
  * Result of setting or reading a property.
@@ -755,6 +774,74 @@ typedef int32_t (*rk_partitioner_cb_t)(const struct rk_partitioner_args_t *args,
 typedef void (*rk_oauthbearer_token_refresh_cb_t)(struct rk_producer_t *rk,
                                                   const char *oauthbearer_config,
                                                   void *opaque);
+
+/**
+ * Makes a socket, as socket(2) does: returns its descriptor, or −1 with errno. `type` is SOCK_STREAM. The descriptor becomes
+ * the library's, which makes it non-blocking and closes it; it should have FD_CLOEXEC. Called on threads of the library, at
+ * once on several, so it must be thread-safe; it must not call the library.
+ */
+typedef int (*rk_socket_cb_t)(int domain, int type, int protocol, void *opaque);
+
+/**
+ * Connects a socket, as connect(2) does: returns 0, or an errno; EINPROGRESS if it has begun. `sockfd` is non-blocking and may be
+ * made to block meanwhile. `addr` is what the broker's name resolved to, of `addrlen` bytes; `id` is that name as host:port, which
+ * a proxy may want. Called on the thread of that broker, which serves nothing else until it returns: one that waits should
+ * give up after some seconds with ETIMEDOUT. It must be thread-safe and must not call the library.
+ */
+typedef int (*rk_connect_cb_t)(int sockfd,
+                               const struct sockaddr *addr,
+                               int addrlen,
+                               const char *id,
+                               void *opaque);
+
+/**
+ * Judges a broker's certificate after the library has: called for each certificate of the chain that the broker presents, the
+ * broker's own last, with depth 0. `buf` is the certificate as DER of `size` bytes. `*x509_error` is what is wrong with the
+ * chain, in OpenSSL's numbers (X509_V_ERR_*: 10 expired, 20 no known CA, 62 another host name, 1 anything else); it is told with
+ * depth 0 and is 0 elsewhere.
+ *
+ * Returns 1 to accept the certificate, having set `*x509_error` to 0 if there was an error that does not matter; or 0 to
+ * refuse it, with the reason as text in `errstr`. One that is accepted with its error left as it is, is refused with that
+ * error's text. Called on threads of the library, so it must be thread-safe; `broker_name` is host:port, `broker_id` is −1
+ * while it is not known, and `rk` is NULL until rk_producer_new has returned. It must not call the library, except for
+ * rk_producer_name.
+ */
+typedef int (*rk_ssl_cert_verify_cb_t)(struct rk_producer_t *rk,
+                                       const char *broker_name,
+                                       int32_t broker_id,
+                                       int *x509_error,
+                                       int depth,
+                                       const char *buf,
+                                       size_t size,
+                                       char *errstr,
+                                       size_t errstr_size,
+                                       void *opaque);
+
+/**
+ * The client's side of a SASL mechanism (RFC 4422). Called for each step of an authentication, which there is one of for each
+ * connection and each renewal of a session:
+ *
+ * - first with `in` NULL: write the first message to `out`, and return RK_SASL_SEND;
+ * - then with what the broker answered in `in`, of `in_size` bytes: return RK_SASL_SEND with another message, RK_SASL_DONE, or
+ *   RK_SASL_FAIL with the reason in `errstr`. A broker that accepts at once answers with 0 bytes, `in` not being NULL;
+ * - last, however it ended, with `out` NULL: free what `*exchange` refers to.
+ *
+ * `*out_size` is the size of the buffer `out`, 64 KiB, and must be set to the length of the message. `*exchange` is NULL at
+ * first and the callback's to use. Authentications of several brokers run at once, each on a thread of the library, so it
+ * must be thread-safe; `broker_name` is host:port, `broker_id` is −1 while it is not known, and `rk` is NULL until
+ * rk_producer_new has returned. It must not call the library, except for rk_producer_name.
+ */
+typedef int (*rk_sasl_cb_t)(struct rk_producer_t *rk,
+                            const char *broker_name,
+                            int32_t broker_id,
+                            void **exchange,
+                            const void *in,
+                            size_t in_size,
+                            void *out,
+                            size_t *out_size,
+                            char *errstr,
+                            size_t errstr_size,
+                            void *opaque);
 
 /**
  * A broker.
@@ -1291,6 +1378,43 @@ rk_resp_err_t rk_producer_oauthbearer_set_token(struct rk_producer_t *rk,
  */
 rk_resp_err_t rk_producer_oauthbearer_set_token_failure(struct rk_producer_t *rk,
                                                         const char *errstr);
+
+/**
+ * Sets the callback that makes sockets to brokers, instead of socket(2).
+ *
+ * Requires: `conf` is NULL or a live configuration; `cb` can be called as its type says for as long as the producer lives.
+ */
+void rk_conf_set_socket_cb(struct rk_conf_t *conf,
+                           rk_socket_cb_t cb);
+
+/**
+ * Sets the callback that connects sockets to brokers, instead of connect(2): through a proxy, for instance, as in
+ * examples/socks5.c.
+ *
+ * Requires: As rk_conf_set_socket_cb.
+ */
+void rk_conf_set_connect_cb(struct rk_conf_t *conf,
+                            rk_connect_cb_t cb);
+
+/**
+ * Sets the callback that has the last word on brokers' certificates. It is asked at each TLS connection, sessions not being
+ * resumed then, unless `enable.ssl.certificate.verification` is false. RK_CONF_INVALID for NULL as `conf`, else RK_CONF_OK.
+ *
+ * Requires: As rk_conf_set_socket_cb.
+ */
+enum rk_conf_res_t rk_conf_set_ssl_cert_verify_cb(struct rk_conf_t *conf,
+                                                  rk_ssl_cert_verify_cb_t cb);
+
+/**
+ * Brings along a SASL mechanism by its name, which `sasl.mechanisms` must be set to, too. It goes before one of the same name
+ * that is built in. With `cb` NULL, there is none any more. RK_CONF_INVALID if no mechanism can have that name: 1 to 20
+ * of the characters A-Z, 0-9, - and _ are wanted.
+ *
+ * Requires: As rk_conf_set_socket_cb; `mechanism` is NULL or a C string.
+ */
+enum rk_conf_res_t rk_conf_set_sasl_cb(struct rk_conf_t *conf,
+                                       const char *mechanism,
+                                       rk_sasl_cb_t cb);
 
 /**
  * Produces a message: it is copied into the queue, sent by a background thread, and its delivery report comes later by
@@ -1831,6 +1955,79 @@ rk_resp_err_t rk_mock_set_release(struct rk_mock_cluster_t *cluster,
  * Requires: `cluster` is NULL or a live cluster.
  */
 uint64_t rk_mock_request_cnt(const struct rk_mock_cluster_t *cluster, int16_t api_key);
+
+/**
+ * Lets the brokers speak TLS, with a certificate (and those that lead to its CA) and its key, as PEM texts. With
+ * `client_ca_pem`, clients must show a certificate that one of these CAs has signed; NULL: none is asked for. Connections that
+ * stand stay as they are. RK_RESP_ERR__INVALID_ARG, with a text, if the PEM cannot be used.
+ *
+ * Requires: `cluster` is NULL or a live cluster; the texts are NULL or C strings; `errstr` is NULL or has `errstr_size` bytes.
+ */
+rk_resp_err_t rk_mock_set_tls(struct rk_mock_cluster_t *cluster,
+                              const char *certificate_pem,
+                              const char *key_pem,
+                              const char *client_ca_pem,
+                              char *errstr,
+                              size_t errstr_size);
+
+/**
+ * Lets the brokers ask for SASL by these mechanisms, names separated by commas: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512,
+ * OAUTHBEARER (tokens without a signature). Empty or NULL: no SASL. Sessions end after `session_lifetime_ms`, or never (0).
+ * RK_RESP_ERR__INVALID_ARG for mechanisms that are not there.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `mechanisms` is NULL or a C string.
+ */
+rk_resp_err_t rk_mock_set_sasl(struct rk_mock_cluster_t *cluster,
+                               const char *mechanisms,
+                               int64_t session_lifetime_ms);
+
+/**
+ * Adds a user of PLAIN and SCRAM, or gives it another password. If there is any user, tokens must be for one, too.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `name` and `password` are NULL or C strings.
+ */
+rk_resp_err_t rk_mock_set_user(struct rk_mock_cluster_t *cluster,
+                               const char *name,
+                               const char *password);
+
+/**
+ * Finalizes the feature `transaction.version`: 0, 1 or 2, as rules of transactions that clients must keep (KIP-890).
+ *
+ * Requires: `cluster` is NULL or a live cluster.
+ */
+rk_resp_err_t rk_mock_set_transaction_version(struct rk_mock_cluster_t *cluster,
+                                              int version);
+
+/**
+ * Makes a broker the coordinator of a transactional id; the others answer NOT_COORDINATOR.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `transactional_id` is NULL or a C string.
+ */
+rk_resp_err_t rk_mock_transaction_set_coordinator(struct rk_mock_cluster_t *cluster,
+                                                  const char *transactional_id,
+                                                  int32_t broker_id);
+
+/**
+ * The offset that a consumer group has committed for a partition, as rk_transaction_send_offsets does; RK_OFFSET_INVALID if
+ * there is none.
+ *
+ * Requires: `cluster` is NULL or a live cluster; `group` and `topic` are NULL or C strings.
+ */
+int64_t rk_mock_group_committed_offset(const struct rk_mock_cluster_t *cluster,
+                                       const char *group,
+                                       const char *topic,
+                                       int32_t partition);
+
+/**
+ * As rk_mock_partition_foreach, but for the messages alone that a consumer with `isolation.level=read_committed` gets.
+ *
+ * Requires: As rk_mock_partition_foreach.
+ */
+rk_resp_err_t rk_mock_partition_foreach_committed(const struct rk_mock_cluster_t *cluster,
+                                                  const char *topic,
+                                                  int32_t partition,
+                                                  rk_mock_message_cb_t cb,
+                                                  void *opaque);
 
 /**
  * The code; RK_RESP_ERR_NO_ERROR for NULL.

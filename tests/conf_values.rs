@@ -203,7 +203,7 @@ fn what_is_not_supported_says_so() {
     assert!(refused("key.serializer", "org.apache.Foo").contains("no serializers"));
     assert!(refused("max.block.ms", "60000").contains("RK_MSG_F_BLOCK"));
     assert!(refused("dr_msg_cb", "x").contains("rk_conf_set_dr_msg_cb()"));
-    assert!(refused("socket_cb", "x").contains("no such callback"));
+    assert!(refused("closesocket_cb", "x").contains("no such callback"));
     assert!(refused("bootstrap.servers", "HTTP://a:1").contains("not a protocol"));
     for wrong in ["a:0", "a:70000", "a:", ":1", "a:+1", "[::1", "[::1]9", "a b:1"] {
         assert!(refused("bootstrap.servers", wrong).contains(wrong), "{wrong}");

@@ -11,11 +11,13 @@ const SOURCES: &[&str] = &[
     "conf",
     "producer",
     "oauth",
+    "network",
     "topic",
     "headers",
     "event",
     "metadata",
     "mock",
+    "mock_security",
     "error",
     "topic_partition",
     "transactions",
@@ -39,7 +41,7 @@ fn preamble() -> String {
         let (name, what) = (row.name.to_str().unwrap(), row.description.to_str().unwrap());
         writeln!(s, "    /** {what} */\n    RK_RESP_ERR_{name} = {}{comma}", row.code.0).unwrap();
     }
-    s.push_str("} rk_resp_err_t;");
+    s.push_str("} rk_resp_err_t;\n\n/* Of <sys/socket.h>. */\nstruct sockaddr;");
     s
 }
 

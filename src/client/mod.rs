@@ -23,6 +23,8 @@ mod tokens;
 mod topic;
 mod transaction;
 
+pub use crate::security::sasl::{Custom, Step};
+pub use crate::security::tls::Presented;
 #[doc(hidden)]
 pub use broker::fuzz_entry;
 pub use delivery::{Delivery, Report, Reports, Status, OFFSET_INVALID};
@@ -32,6 +34,6 @@ pub use headers::{Headers, HeadersRef};
 pub use metadata::{BrokerMeta, ClusterMetadata, PartitionMeta, TopicMeta};
 pub use produce::{Message, PartitionerArgs, PartitionerFn, PARTITION_UA};
 pub use producer::{Producer, PURGE_INFLIGHT, PURGE_NON_BLOCKING, PURGE_QUEUE};
-pub use shared::{Hooks, LogFn};
+pub use shared::{Hooks, LogFn, SaslFn, VerifyFn};
 pub use topic::Topic;
 pub use transaction::{GroupMetadata, OffsetToCommit, TopicOffsets};

@@ -19,7 +19,9 @@ use crate::accumulator::pool::Pool;
 use crate::conf::{Settings, TopicSettings};
 use crate::error::RespErr;
 use crate::partitioner::PartitionerKind;
-use crate::security::tls::TlsContext;
+use crate::security::sasl::Custom;
+use crate::security::tls::{Presented, TlsContext};
+use crate::sys::socket::Maker;
 use crossbeam_channel::Sender;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -31,6 +33,12 @@ use std::time::Instant;
 /// A log callback: level, facility, text.
 pub type LogFn = Box<dyn Fn(i32, &str, &str) + Send + Sync>;
 
+/// Judges one certificate of the broker with that name (`host:port`) and id.
+pub type VerifyFn = Arc<dyn Fn(&str, i32, &Presented<'_>) -> Result<(), String> + Send + Sync>;
+
+/// Begins an exchange of the application's SASL mechanism with the broker of that name (`host:port`) and id.
+pub type SaslFn = Box<dyn Fn(&str, i32) -> Box<dyn Custom> + Send + Sync>;
+
 /// What the embedding layer wants to hear, and what must run outside poll.
 #[derive(Default)]
 pub struct Hooks {
@@ -38,6 +46,12 @@ pub struct Hooks {
     pub partitioner: Option<PartitionerFn>,
     /// Takes log lines at once, from any thread. Without it they go to stderr, or to the event queue (`log.queue`).
     pub log: Option<LogFn>,
+    /// Makes and connects sockets, on broker threads.
+    pub sockets: Maker,
+    /// Has the last word on brokers' certificates, on broker threads.
+    pub verify: Option<VerifyFn>,
+    /// The mechanism that `Conf::set_custom_mechanism` names. Runs on broker threads.
+    pub sasl: Option<SaslFn>,
     /// Delivery events are wanted; without, reports are dropped as they arrive.
     pub want_delivery: bool,
     pub want_errors: bool,

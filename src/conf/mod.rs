@@ -56,6 +56,8 @@ pub struct Conf {
     values: Vec<Value>,
     /// By row: set by the application, be it to the default.
     modified: Vec<bool>,
+    /// Name of a SASL mechanism that the application brings along.
+    custom_mechanism: Option<String>,
 }
 
 impl Default for Conf {
@@ -85,7 +87,25 @@ impl Conf {
     /// All defaults.
     pub fn new() -> Conf {
         let rows = TABLE.rows();
-        Conf { values: rows.iter().map(|row| Value::default_of(row)).collect(), modified: vec![false; rows.len()] }
+        Conf {
+            values: rows.iter().map(|row| Value::default_of(row)).collect(),
+            modified: vec![false; rows.len()],
+            custom_mechanism: None,
+        }
+    }
+
+    /// Names a SASL mechanism that the application brings along; `sasl.mechanisms` chooses it. It goes before one of the same
+    /// name that is built in. `None`: there is none.
+    pub fn set_custom_mechanism(&mut self, name: Option<&str>) -> Result<(), ConfError> {
+        let allowed = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+        if let Some(name) = name.filter(|n| !(1..=20).contains(&n.len()) || !n.bytes().all(allowed)) {
+            // RFC 4422, section 3.1.
+            return Err(ConfError::Invalid(format!(
+                "SASL mechanism \"{name}\": 1 to 20 of the characters A-Z, 0-9, - and _ are wanted"
+            )));
+        }
+        self.custom_mechanism = name.map(str::to_owned);
+        Ok(())
     }
 
     /// Sets a property by name or alias; None resets it to its default. Topic properties apply to all topics. On error

@@ -71,13 +71,15 @@ pub enum SaslMechanism {
     OAuthBearer,
     /// OAUTHBEARER on the wire, with tokens that are signed here.
     AwsMskIam,
+    /// The application's own, see `SaslSettings::custom`.
+    Custom,
 }
 
 impl SaslMechanism {
     pub const ALL: [SaslMechanism; 5] =
         [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OAuthBearer, Self::AwsMskIam];
 
-    /// As in configurations.
+    /// As in configurations; empty for the application's own.
     pub fn name(self) -> &'static str {
         match self {
             Self::AwsMskIam => "AWS_MSK_IAM",
@@ -92,6 +94,7 @@ impl SaslMechanism {
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
             Self::OAuthBearer | Self::AwsMskIam => "OAUTHBEARER",
+            Self::Custom => "",
         }
     }
 
@@ -125,9 +128,21 @@ pub struct TlsSettings {
 #[derive(Clone, Debug, Default)]
 pub struct SaslSettings {
     pub mechanism: SaslMechanism,
+    /// Name of the application's own mechanism, if that is the one.
+    pub custom: String,
     pub username: String,
     pub password: Secret,
     pub oauth: OAuthSettings,
+}
+
+impl SaslSettings {
+    /// The mechanism's name as in a SaslHandshake request.
+    pub fn wire_name(&self) -> &str {
+        match self.mechanism {
+            SaslMechanism::Custom => &self.custom,
+            mechanism => mechanism.wire_name(),
+        }
+    }
 }
 
 /// The properties `sasl.oauthbearer.*`.
@@ -179,6 +194,9 @@ impl Conf {
     fn mechanism(&self) -> Option<SaslMechanism> {
         let global = Typed { conf: self, scope: Scope::Global };
         let name = global.text("sasl.mechanisms").trim();
+        if self.custom_mechanism.as_deref() == Some(name) {
+            return Some(SaslMechanism::Custom);
+        }
         SaslMechanism::ALL.into_iter().find(|m| m.name().eq_ignore_ascii_case(name))
     }
 
@@ -214,7 +232,8 @@ impl Conf {
     }
 
     fn finalize_sasl(&self, g: &Typed<'_>) -> Result<(), String> {
-        let known: Vec<&str> = SaslMechanism::ALL.iter().map(|m| m.name()).collect();
+        let mut known: Vec<&str> = SaslMechanism::ALL.iter().map(|m| m.name()).collect();
+        known.extend(self.custom_mechanism.as_deref());
         let Some(mechanism) = self.mechanism() else {
             let name = g.text("sasl.mechanisms");
             let why = match name {
@@ -223,6 +242,9 @@ impl Conf {
             };
             return Err(format!("`sasl.mechanisms` is {name}: {why}; set it to one of {}", known.join(", ")));
         };
+        if mechanism == SaslMechanism::Custom {
+            return Ok(());
+        }
         if !mechanism.token() {
             for (name, value) in
                 [("sasl.username", g.text("sasl.username")), ("sasl.password", g.text("sasl.password"))]
@@ -320,6 +342,7 @@ impl Conf {
             },
             sasl: SaslSettings {
                 mechanism: self.mechanism().unwrap_or_default(),
+                custom: self.custom_mechanism.clone().unwrap_or_default(),
                 username: g.owned("sasl.username"),
                 password: g.secret("sasl.password"),
                 oauth: OAuthSettings {

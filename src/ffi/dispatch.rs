@@ -1,5 +1,6 @@
 //! From the client's events to the application's callbacks, on the thread that polls.
 
+use super::network::{rk_connect_cb_t, rk_sasl_cb_t, rk_socket_cb_t, rk_ssl_cert_verify_cb_t};
 use super::producer::{rk_producer_t, Inner};
 use super::types::*;
 use crate::client::{Delivery, Event};
@@ -20,6 +21,10 @@ pub(super) struct Callbacks {
     pub throttle: rk_throttle_cb_t,
     pub token_refresh: rk_oauthbearer_token_refresh_cb_t,
     pub partitioner: rk_partitioner_cb_t,
+    pub socket: rk_socket_cb_t,
+    pub connect: rk_connect_cb_t,
+    pub cert_verify: rk_ssl_cert_verify_cb_t,
+    pub sasl: rk_sasl_cb_t,
     /// Kinds that are handed out as events.
     pub events: c_int,
 }
@@ -36,13 +41,17 @@ impl Default for Callbacks {
             throttle: None,
             token_refresh: None,
             partitioner: None,
+            socket: None,
+            connect: None,
+            cert_verify: None,
+            sasl: None,
             events: 0,
         }
     }
 }
 
 // SAFETY: the library never follows the opaque pointer; the application says by setting callbacks that they may run on any
-// thread that polls (and the log and partitioner callbacks on any thread at all), as their documentation demands.
+// thread that polls (and those for logs, partitioners and the network on any thread at all), as their documentation demands.
 unsafe impl Send for Callbacks {}
 // SAFETY: as above; there is nothing to change through a shared reference.
 unsafe impl Sync for Callbacks {}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// An embedded Kafka cluster: brokers 1 to n on loopback sockets, in threads of this process, everything in memory.
 /// Thread-safe.
 pub struct rk_mock_cluster_t {
-    cluster: Arc<MockCluster>,
+    pub(super) cluster: Arc<MockCluster>,
     bootstraps: CString,
     /// Belongs to a producer.
     borrowed: bool,
@@ -203,22 +203,37 @@ pub unsafe extern "C" fn rk_mock_partition_foreach(
     guard!(RespErr::ERR__FAIL.0, {
         let c = live!(cluster, RespErr::ERR__INVALID_ARG.0);
         let name = topic!(topic);
-        let Some(call) = cb else { return RespErr::ERR__INVALID_ARG.0 };
-        let records = match c.cluster.log_records(name, partition) {
-            Ok(records) => records,
-            Err(e) => return e.0,
-        };
-        for r in &records {
-            let headers = wire_headers(r);
-            let mut m = rk_message_t::empty();
-            (m.topic, m.partition, m.offset, m.timestamp_ms) = (topic, partition, r.offset, r.timestamp);
-            m.status = RK_MSG_STATUS_PERSISTED;
-            m.set_bytes(r.value.as_deref(), r.key.as_deref(), headers.wire());
-            // SAFETY: the application's function, called as its type says; the message lives until it returns.
-            unsafe { call(&m, opaque) };
-        }
-        RespErr::NO_ERROR.0
+        // SAFETY: by contract.
+        unsafe { foreach_record(c.cluster.log_records(name, partition), topic, partition, cb, opaque) }
     })
+}
+
+/// Hands records to a callback.
+///
+/// # Safety
+/// As rk_mock_partition_foreach.
+pub(super) unsafe fn foreach_record(
+    records: Result<Vec<MockRecord>, RespErr>,
+    topic: *const c_char,
+    partition: i32,
+    cb: rk_mock_message_cb_t,
+    opaque: *mut c_void,
+) -> rk_resp_err_t {
+    let Some(call) = cb else { return RespErr::ERR__INVALID_ARG.0 };
+    let records = match records {
+        Ok(records) => records,
+        Err(e) => return e.0,
+    };
+    for r in &records {
+        let headers = wire_headers(r);
+        let mut m = rk_message_t::empty();
+        (m.topic, m.partition, m.offset, m.timestamp_ms) = (topic, partition, r.offset, r.timestamp);
+        m.status = RK_MSG_STATUS_PERSISTED;
+        m.set_bytes(r.value.as_deref(), r.key.as_deref(), headers.wire());
+        // SAFETY: the application's function, called as its type says; the message lives until it returns.
+        unsafe { call(&m, opaque) };
+    }
+    RespErr::NO_ERROR.0
 }
 
 fn wire_headers(r: &MockRecord) -> Headers {

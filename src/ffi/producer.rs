@@ -6,6 +6,7 @@ use super::event::rk_event_t;
 use super::guard::{guard, live, live_here, put_text, text, timeout};
 use super::handle::{give, handle, is_parents, take, Lent};
 use super::mock::rk_mock_cluster_t;
+use super::network;
 use super::topic::rk_topic_t;
 use super::types::*;
 use crate::client::{Hooks, PartitionerArgs, Producer};
@@ -46,10 +47,10 @@ unsafe impl Sync for Inner {}
 
 /// The handle as callbacks are given it: NULL before `rk_producer_new` has returned, and after destruction. Its address
 /// tells producers apart in the list of callbacks a thread is in.
-struct Me(AtomicPtr<rk_producer_t>);
+pub(super) struct Me(pub(super) AtomicPtr<rk_producer_t>);
 
 impl Me {
-    fn id(self: &Arc<Self>) -> usize {
+    pub(super) fn id(self: &Arc<Self>) -> usize {
         Arc::as_ptr(self) as usize
     }
 }
@@ -72,6 +73,7 @@ fn hooks(cb: Callbacks, log_queue: bool, me: &Arc<Me>) -> Hooks {
         want_throttle: cb.throttle.is_some() || cb.events & RK_EVENT_THROTTLE != 0,
         ..Hooks::default()
     };
+    network::set_hooks(&mut hooks, cb, me);
     if cb.log.is_some() && !log_queue {
         let me = me.clone();
         hooks.log = Some(Box::new(move |level: i32, facility: &str, text: &str| {

@@ -219,6 +219,11 @@ impl MockCluster {
         *self.shared.security.write() = security;
     }
 
+    /// What `set_security` set.
+    pub fn security(&self) -> Security {
+        self.shared.security.read().clone()
+    }
+
     // Versions
 
     /// Offers these versions of an API, as far as the broker has them; `min > max` takes the API away.

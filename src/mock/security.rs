@@ -36,6 +36,12 @@ impl Security {
         Ok(self)
     }
 
+    /// Ask for no SASL.
+    pub fn without_sasl(mut self) -> Security {
+        self.mechanisms.clear();
+        self
+    }
+
     /// A user of PLAIN and SCRAM, and the principal of tokens if there is any user at all.
     pub fn with_user(mut self, name: &str, password: &str) -> Security {
         self.users.insert(name.to_owned(), password.to_owned());

@@ -1,6 +1,6 @@
 //! Sockets: resolving a name, starting a connection without blocking, options, scatter writes that raise no SIGPIPE.
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::io::{self, IoSlice, Read};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -22,6 +22,20 @@ pub struct Options {
     pub receive_buffer: usize,
     pub keepalive: bool,
     pub no_delay: bool,
+}
+
+/// Makes a socket of a domain, type and protocol.
+pub type SocketFn = Box<dyn Fn(i32, i32, i32) -> io::Result<OwnedFd> + Send + Sync>;
+
+/// Connects a non-blocking socket to an address, on behalf of a broker (`host:port`). It may have connected when it returns, or
+/// have begun to.
+pub type ConnectFn = Box<dyn Fn(RawFd, &SockAddr, &str) -> io::Result<()> + Send + Sync>;
+
+/// What the application does itself of making and connecting sockets.
+#[derive(Default)]
+pub struct Maker {
+    pub socket: Option<SocketFn>,
+    pub connect: Option<ConnectFn>,
 }
 
 /// All addresses of a host, in the resolver's order. Blocks as long as the resolver does.
@@ -50,9 +64,14 @@ pub struct Tcp {
 }
 
 impl Tcp {
-    /// Starts to connect; the socket becomes writable when that has succeeded or failed (see `connected`).
-    pub fn start(addr: SocketAddr, o: &Options) -> io::Result<Tcp> {
-        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    /// Starts to connect on behalf of `broker`; the socket becomes writable when that has succeeded or failed (see
+    /// `connected`).
+    pub fn start(addr: SocketAddr, o: &Options, maker: &Maker, broker: &str) -> io::Result<Tcp> {
+        let domain = Domain::for_address(addr);
+        let socket = match &maker.socket {
+            Some(make) => Socket::from(make(domain.into(), Type::STREAM.into(), Protocol::TCP.into())?),
+            None => Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?,
+        };
         socket.set_nonblocking(true)?;
         if o.send_buffer > 0 {
             socket.set_send_buffer_size(o.send_buffer)?;
@@ -68,7 +87,17 @@ impl Tcp {
         }
         #[cfg(target_vendor = "apple")]
         socket.set_nosigpipe(true)?;
-        match socket.connect(&addr.into()) {
+        let addr = SockAddr::from(addr);
+        let connected = match &maker.connect {
+            Some(connect) => {
+                let connected = connect(socket.as_raw_fd(), &addr, broker);
+                // A proxy's handshake is easier to write with a socket that blocks.
+                socket.set_nonblocking(true)?;
+                connected
+            }
+            None => socket.connect(&addr),
+        };
+        match connected {
             Ok(()) => {}
             Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) || e.kind() == io::ErrorKind::WouldBlock => {}
             Err(e) => return Err(e),

@@ -8,7 +8,7 @@ use super::link::Link;
 use super::respond::After;
 use super::thread::BrokerThread;
 use super::LinkState;
-use crate::conf::DebugContexts;
+use crate::conf::{DebugContexts, SaslMechanism};
 use crate::error::RespErr;
 use crate::protocol::api::ApiKey;
 use crate::protocol::messages::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
@@ -46,9 +46,12 @@ impl BrokerThread {
                         use Kafka 1.0 or newer";
             return self.go_down(RespErr::ERR__AUTHENTICATION, text.to_owned());
         };
-        let exchange = match &shared.tokens {
-            Some(tokens) => tokens.current().map(|t| Exchange::with_token(&t)),
-            None => Exchange::with_password(sasl, self.auth_attempts),
+        let exchange = match (&shared.tokens, &shared.hooks.sasl) {
+            (_, Some(begin)) if sasl.mechanism == SaslMechanism::Custom => {
+                Exchange::with_custom(begin(&self.me.node_name(), self.me.id.max(-1)))
+            }
+            (Some(tokens), _) => tokens.current().map(|t| Exchange::with_token(&t)),
+            _ => Exchange::with_password(sasl, self.auth_attempts),
         };
         match exchange {
             Ok(exchange) => self.exchange = Some(exchange),
@@ -57,9 +60,10 @@ impl BrokerThread {
             }
         }
         self.shared.debug(DebugContexts::SECURITY, "SASL", || {
-            format!("{}: authenticating by {}", self.me.name(), sasl.mechanism.name())
+            let name = Some(sasl.mechanism.name()).filter(|n| !n.is_empty()).unwrap_or(&sasl.custom);
+            format!("{}: authenticating by {name}", self.me.name())
         });
-        let body = SaslHandshakeRequest { mechanism: sasl.mechanism.wire_name().to_owned() };
+        let body = SaslHandshakeRequest { mechanism: sasl.wire_name().to_owned() };
         self.send_simple(ApiKey::SaslHandshake, version, Purpose::Sasl, |w| body.encode(w, version));
     }
 
@@ -82,7 +86,7 @@ impl BrokerThread {
         let Some(exchange) = &mut self.exchange else { return Err("a SASL response to no authentication".to_owned()) };
         if api == ApiKey::SaslHandshake {
             let body = SaslHandshakeResponse::decode(r, version).map_err(bad)?;
-            let mechanism = self.shared.settings.security.sasl.mechanism.wire_name();
+            let mechanism = self.shared.settings.security.sasl.wire_name();
             return Ok(match RespErr::from_wire(body.error_code) {
                 RespErr::NO_ERROR => {
                     let first = exchange.first();
@@ -118,10 +122,10 @@ impl BrokerThread {
             if let Some(why) = exchange.refused() {
                 text = format!("{text} (of the token: {why})");
             }
-            let advice = if self.shared.tokens.is_some() {
-                "check the token's audience, scope and lifetime, and the clocks"
-            } else {
-                "check sasl.username, sasl.password and sasl.mechanisms"
+            let advice = match self.shared.settings.security.sasl.mechanism {
+                SaslMechanism::Custom => "check what the SASL callback says",
+                m if m.token() => "check the token's audience, scope and lifetime, and the clocks",
+                _ => "check sasl.username, sasl.password and sasl.mechanisms",
             };
             return Ok(refusal(format!("{text}: {advice}")));
         }

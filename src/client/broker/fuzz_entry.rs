@@ -69,7 +69,7 @@ pub type Peer<'a> = &'a mut dyn FnMut(&[u8]) -> Option<Vec<u8>>;
 /// text that an error event would have.
 pub fn tls(context: &TlsContext, peer: Peer<'_>) -> Result<usize, String> {
     let (ours, mut theirs) = pair();
-    let mut tls = TlsStream::new(ours, context.connect("localhost")?);
+    let mut tls = TlsStream::new(ours, context.connect("localhost", None)?);
     let mut heard = Vec::new();
     let mut turn = |theirs: &mut UnixStream| -> bool {
         heard.clear();

@@ -86,7 +86,8 @@ impl BrokerThread {
         while let Some(addr) = addrs.pop_front() {
             self.shared.debug(DebugContexts::BROKER, "CONNECT", || format!("{}: connecting to {addr}", self.me.name()));
             self.me.counters.connects.fetch_add(1, Relaxed);
-            match Tcp::start(addr, &self.socket_options) {
+            let started = Tcp::start(addr, &self.socket_options, &self.shared.hooks.sockets, &self.me.node_name());
+            match started {
                 Ok(tcp) => {
                     self.me.set_state(LinkState::Connect);
                     self.link = Link::Connecting { tcp, addr, rest: addrs, deadline: Instant::now() + setup };
@@ -125,7 +126,11 @@ impl BrokerThread {
         let Some(context) = &shared.tls else { return self.begin(Stream::Plain(tcp)) };
         self.me.set_state(LinkState::SslHandshake);
         let host = self.me.address.lock().0.clone();
-        match context.connect(&host) {
+        let judge = shared.hooks.verify.clone().map(|verify| -> tls::Judge {
+            let (name, id) = (self.me.node_name(), self.me.id.max(-1));
+            Box::new(move |certificate| verify(&name, id, certificate))
+        });
+        match context.connect(&host, judge) {
             Ok(conn) => {
                 let tls = Box::new(TlsStream::new(tcp, conn));
                 let setup = Duration::from_millis(self.shared.settings.connection_setup_timeout_ms as u64);

@@ -140,8 +140,8 @@ pub(super) static ROWS: &[Property] = &[
     callback("background_event_cb", "")
         .refused("callbacks run only on the application's threads; poll from a thread of its own instead")
         .about("Called from a thread of the client's own for each event."),
-    callback("socket_cb", "").refused(NO_CALLBACK).about("Makes sockets."),
-    callback("connect_cb", "").refused(NO_CALLBACK).about("Connects sockets."),
+    callback("socket_cb", "rk_conf_set_socket_cb()").about("Makes sockets, instead of socket(2)."),
+    callback("connect_cb", "rk_conf_set_connect_cb()").about("Connects sockets, instead of connect(2)."),
     callback("closesocket_cb", "").refused(NO_CALLBACK).about("Closes sockets."),
     callback("open_cb", "").refused(NO_CALLBACK).about("Opens files."),
     callback("resolve_cb", "").refused(NO_CALLBACK).about("Resolves host names."),

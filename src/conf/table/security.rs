@@ -7,7 +7,6 @@ const KEYSTORE: &str =
     "PKCS#12 and JKS key stores are not supported: convert the store to PEM (openssl pkcs12 -in STORE -out \
                         client.pem) and give that file as `ssl.certificate.location` and `ssl.key.location`";
 const FROM_MEMORY: &str = "give the PEM text itself as `ssl.key.pem`, `ssl.certificate.pem` or `ssl.ca.pem`";
-const VERIFY_CB: &str = "there is no verify callback in this version";
 const WINDOWS: &str = "the system's own certificates are used whenever `ssl.ca.location` and `ssl.ca.pem` are not set";
 const SIGALGS: &str = "rustls offers every signature algorithm that is safe, and no other";
 const GSSAPI: &str =
@@ -74,11 +73,12 @@ pub(super) static ROWS: &[Property] = &[
         "Check that a broker's certificate is for its host name (`https`), or only that a known CA has \
                   signed it (`none`).",
     ),
-    callback("ssl.certificate.verify_cb", "").refused(VERIFY_CB).about("Called to check a broker's certificate."),
+    callback("ssl.certificate.verify_cb", "rk_conf_set_ssl_cert_verify_cb()")
+        .about("Called to check a broker's certificate, after it was checked."),
     text("sasl.mechanisms").or("GSSAPI").high().about(
         "SASL mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, or AWS_MSK_IAM (tokens for \
                   Amazon MSK, signed with the credentials in the environment). The default, GSSAPI, is not \
-                  supported: one of these must be set.",
+                  supported: one of these must be set, or the name of one that rk_conf_set_sasl_cb() brings along.",
     ),
     alias("sasl.mechanism", "sasl.mechanisms").high(),
     text("sasl.kerberos.service.name").or("kafka").refused(GSSAPI).about("Kerberos principal the brokers run as."),

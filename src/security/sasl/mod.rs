@@ -18,6 +18,12 @@ pub enum Step {
     Done,
 }
 
+/// The client's side of a mechanism that the application brings along: one exchange.
+pub trait Custom: Send {
+    /// What to do next: at first (`None`) the first message, then by what the broker said. The error says why it cannot go on.
+    fn step(&mut self, said: Option<&[u8]>) -> Result<Step, String>;
+}
+
 /// One authentication, from its first message to its end.
 pub struct Exchange {
     state: State,
@@ -31,6 +37,10 @@ enum State {
         first: Zeroizing<Vec<u8>>,
         /// What the broker has against the token.
         refused: Option<String>,
+    },
+    Custom {
+        first: Zeroizing<Vec<u8>>,
+        custom: Box<dyn Custom>,
     },
 }
 
@@ -75,10 +85,18 @@ impl Exchange {
         Exchange { state: State::Bearer { first, refused: None } }
     }
 
+    /// An exchange of the application's.
+    pub fn with_custom(mut custom: Box<dyn Custom>) -> Result<Exchange, String> {
+        match custom.step(None)? {
+            Step::Send(first) => Ok(Exchange { state: State::Custom { first, custom } }),
+            Step::Done => Err("the mechanism has no first message".to_owned()),
+        }
+    }
+
     /// The first message.
     pub fn first(&mut self) -> Zeroizing<Vec<u8>> {
         match &mut self.state {
-            State::Single(first) | State::Bearer { first, .. } => std::mem::take(first),
+            State::Single(first) | State::Bearer { first, .. } | State::Custom { first, .. } => std::mem::take(first),
             State::Scram(client) => Zeroizing::new(client.first()),
         }
     }
@@ -88,6 +106,7 @@ impl Exchange {
         match &mut self.state {
             State::Single(_) => Ok(Step::Done),
             State::Scram(client) => client.answer(bytes),
+            State::Custom { custom, .. } => custom.step(Some(bytes)),
             State::Bearer { refused: Some(why), .. } => Err(format!("the token was refused: {why}")),
             State::Bearer { .. } if bytes.is_empty() => Ok(Step::Done),
             State::Bearer { refused, .. } => {

@@ -1,9 +1,10 @@
 //! The client's TLS configuration: made of settings and files, kept while the files do not change.
 
 use super::pem;
-use super::verify::{Anybody, Chain};
+use super::verify::{Anybody, Chain, Judge, Judged};
 use crate::conf::TlsSettings;
 use parking_lot::Mutex;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{ring, CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -21,7 +22,14 @@ const BUFFER_LIMIT: usize = 256 << 10;
 /// restart. Thread-safe.
 pub struct TlsContext {
     settings: TlsSettings,
-    current: Mutex<(Vec<Stamp>, Arc<ClientConfig>)>,
+    current: Mutex<(Vec<Stamp>, Built)>,
+}
+
+/// What settings and files make.
+#[derive(Clone)]
+struct Built {
+    config: Arc<ClientConfig>,
+    verifier: Arc<dyn ServerCertVerifier>,
 }
 
 /// What tells that a file has changed.
@@ -44,13 +52,19 @@ impl TlsContext {
     /// Reads the files. The error names property, file and fault.
     pub fn new(settings: TlsSettings) -> Result<TlsContext, String> {
         let stamps = stamps(&settings);
-        let config = build(&settings)?;
-        Ok(TlsContext { settings, current: Mutex::new((stamps, config)) })
+        let built = build(&settings)?;
+        Ok(TlsContext { settings, current: Mutex::new((stamps, built)) })
     }
 
-    /// A connection to a broker of that host name or address, its handshake not begun.
-    pub fn connect(&self, host: &str) -> Result<ClientConnection, String> {
-        let config = self.config()?;
+    /// A connection to a broker of that host name or address, its handshake not begun. `judge` has the last word on its
+    /// certificate, unless certificates are not checked at all; sessions are not resumed then, so it is always asked.
+    pub fn connect(&self, host: &str, judge: Option<Judge>) -> Result<ClientConnection, String> {
+        let Built { mut config, verifier } = self.built()?;
+        if let Some(judge) = judge.filter(|_| self.settings.verify) {
+            let own = Arc::make_mut(&mut config);
+            own.resumption = Resumption::disabled();
+            own.dangerous().set_certificate_verifier(Arc::new(Judged { inner: verifier, judge }));
+        }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let name = match ServerName::try_from(bare.to_owned()) {
             Ok(name) => name,
@@ -68,7 +82,7 @@ impl TlsContext {
         Ok(conn)
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>, String> {
+    fn built(&self) -> Result<Built, String> {
         let now = stamps(&self.settings);
         let mut current = self.current.lock();
         if now != current.0 {
@@ -79,13 +93,13 @@ impl TlsContext {
     }
 }
 
-fn build(s: &TlsSettings) -> Result<Arc<ClientConfig>, String> {
+fn build(s: &TlsSettings) -> Result<Built, String> {
     let provider = Arc::new(provider(&s.cipher_suites, &s.curves)?);
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("`ssl.cipher.suites`, `ssl.curves.list`: {e}"))?
         .dangerous();
-    let builder = if s.verify {
+    let verifier: Arc<dyn ServerCertVerifier> = if s.verify {
         let (roots, pinned) = roots(&s.ca_location, &s.ca_pem, "ssl.ca")?;
         let mut verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         if !s.crl_location.is_empty() {
@@ -93,10 +107,11 @@ fn build(s: &TlsSettings) -> Result<Arc<ClientConfig>, String> {
             verifier = verifier.with_crls(pem::revocation_lists("ssl.crl.location", &bytes)?);
         }
         let inner = verifier.build().map_err(|e| format!("CA certificates or `ssl.crl.location`: {e}"))?;
-        builder.with_custom_certificate_verifier(Arc::new(Chain { inner, verify_name: s.verify_hostname, pinned }))
+        Arc::new(Chain { inner, verify_name: s.verify_hostname, pinned })
     } else {
-        builder.with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        Arc::new(Anybody(provider))
     };
+    let builder = builder.with_custom_certificate_verifier(verifier.clone());
     let mut config = match own_certificate(s)? {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|e| match e {
@@ -107,7 +122,7 @@ fn build(s: &TlsSettings) -> Result<Arc<ClientConfig>, String> {
         })?,
     };
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
-    Ok(Arc::new(config))
+    Ok(Built { config: Arc::new(config), verifier })
 }
 
 type Identity = (Vec<CertificateDer<'static>>, rustls::pki_types::PrivateKeyDer<'static>);

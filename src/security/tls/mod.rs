@@ -10,3 +10,4 @@ pub use client::{ca_certificates, TlsContext};
 pub(crate) use explain::utc;
 pub use explain::{explain, looks_like_tls};
 pub use server::server_config;
+pub use verify::{Judge, Presented};
