@@ -8,12 +8,13 @@ NODE ?= node
 NPM ?= npm
 NODE_DIR := bindings/node
 NODE_OUT := build/node
-NODE_PLATFORM = $(shell $(NODE) -p 'process.platform + "-" + process.arch')
-NODE_PREBUILDS = $(NODE_DIR)/prebuilds/$(NODE_PLATFORM)
+# As node names it, without running it each time this file is read.
+NODE_ARCH := $(patsubst x86_64,x64,$(patsubst aarch64,arm64,$(shell uname -m)))
+NODE_PREBUILDS := $(NODE_DIR)/prebuilds/$(if $(filter Darwin,$(UNAME)),darwin,linux)-$(NODE_ARCH)
 NODE_SOURCES := $(wildcard $(NODE_DIR)/src/*.c)
 # Those that came with node, or else those of the npm package.
-NODE_OWN_HEADERS = $(shell $(NODE) -p 'require("path").resolve(process.execPath, "../../include/node")')
-NODE_HEADERS = $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),$(NODE_OWN_HEADERS),$(NODE_DIR)/node_modules/node-api-headers/include)
+NODE_OWN_HEADERS := $(abspath $(dir $(realpath $(shell command -v $(NODE))))../include/node)
+NODE_HEADERS := $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),$(NODE_OWN_HEADERS),$(NODE_DIR)/node_modules/node-api-headers/include)
 NODE_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -Wno-missing-field-initializers -fvisibility=hidden -fPIC $(CFLAGS)
 HAVE_NODE := $(shell command -v $(NODE) >/dev/null 2>&1 && command -v $(NPM) >/dev/null 2>&1 && echo yes)
 
