@@ -42,7 +42,9 @@ bool get_bytes(napi_env env, napi_value value, bytes_t *bytes)
     if (type == napi_string)
         return get_text(env, value, bytes);
     void *data = NULL;
-    if (type != napi_object || napi_get_buffer_info(env, value, &data, &bytes->len) != napi_ok)
+    bool is_buffer = false; /* asked first: older versions of node end the process at anything else */
+    if (type != napi_object || napi_is_buffer(env, value, &is_buffer) != napi_ok || !is_buffer ||
+        napi_get_buffer_info(env, value, &data, &bytes->len) != napi_ok)
         return false;
     bytes->data = data ? data : ""; /* an empty value is not a null value */
     return true;
