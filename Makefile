@@ -204,5 +204,5 @@ clean: ## remove what was built
 	rm -rf build
 
 -include benches/bench.mk tests/kafka/kafka.mk tests/torture/torture.mk tests/sanitize.mk bindings/node/node.mk
--include bindings/python/python.mk benches/bindings/bindings.mk
+-include bindings/python/python.mk benches/bindings/bindings.mk examples/studio/studio.mk
 .DEFAULT_GOAL := help

@@ -3,7 +3,7 @@
 from typing import Tuple
 
 from . import _core
-from ._core import Message
+from ._core import Message, conf_check
 from ._model import (
     OFFSET_BEGINNING,
     OFFSET_END,
@@ -44,6 +44,7 @@ __all__ = [
     "TIMESTAMP_CREATE_TIME",
     "TIMESTAMP_LOG_APPEND_TIME",
     "TIMESTAMP_NOT_AVAILABLE",
+    "conf_check",
     "version",
     "libversion",
 ]
