@@ -187,8 +187,8 @@ uninstall: ## what install put there
 	cd "$(DESTDIR)$(LIBDIR)" && rm -f $(LIB_SONAME) $(LIB_FILE) librkafka.a pkgconfig/rkafka.pc
 	cd "$(DESTDIR)$(INCLUDEDIR)" && rm -f $(notdir $(HEADERS))
 
-fuzz: ## every fuzz target for SECONDS seconds (10) under AddressSanitizer; TARGETS="response conf" for some
-	@SECONDS_EACH=$(or $(SECONDS),10) TARGETS="$(TARGETS)" fuzz/run.sh
+fuzz: ## every fuzz target for SECONDS seconds (10) under AddressSanitizer; TARGETS="response conf" for some, JOBS=2 at once
+	@SECONDS_EACH=$(or $(SECONDS),10) TARGETS="$(TARGETS)" JOBS="$(or $(JOBS),1)" fuzz/run.sh
 
 deny: ## dependencies: licences, sources, duplicates, known vulnerabilities (cargo-deny)
 	@sh tests/deny.sh

@@ -18,6 +18,7 @@ const TARGETS: &[Target] = &[
     ("c_api", c_api::c_api),
     ("conf", conf::fuzz_entry::conf),
     ("connection", client::fuzz_entry::connection),
+    ("oidc", security::fuzz_entry::token_endpoint),
     ("record_batch", fuzz_entry::record_batch),
     ("request", fuzz_entry::request),
     ("response", fuzz_entry::response),
@@ -62,6 +63,11 @@ fn replay(target: &str, step: usize) {
             entry(&bad);
         }
     }
+}
+
+#[test]
+fn oidc() {
+    replay("oidc", 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Configuration: one declarative table of properties, parsing and reading back, and the typed [`Settings`] the client
 //! runs on.
 
+mod assertion;
 mod doc;
 mod finalize;
 #[doc(hidden)]
@@ -10,6 +11,7 @@ mod security;
 mod settings;
 mod table;
 
+pub use assertion::{AssertionAlgorithm, AssertionSettings};
 pub use doc::configuration_md;
 pub use security::{
     OAuthSettings, SaslMechanism, SaslSettings, Secret, SecurityProtocol, SecuritySettings, TlsSettings,

@@ -1,5 +1,6 @@
 //! The typed settings of TLS and SASL, and what their properties demand of each other.
 
+use super::assertion::{self, AssertionSettings, JWT_BEARER};
 use super::{Conf, Scope, Typed};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -164,6 +165,8 @@ pub struct OAuthSettings {
     /// `https.ca.location` and `https.ca.pem`
     pub https_ca_location: String,
     pub https_ca_pem: String,
+    /// `sasl.oauthbearer.grant.type` is the JWT-bearer grant.
+    pub assertion: Option<AssertionSettings>,
 }
 
 /// How brokers are talked to.
@@ -175,11 +178,11 @@ pub struct SecuritySettings {
 }
 
 impl Typed<'_> {
-    fn secret(&self, name: &str) -> Secret {
+    pub(super) fn secret(&self, name: &str) -> Secret {
         Secret::new(self.text(name))
     }
 
-    fn owned(&self, name: &str) -> String {
+    pub(super) fn owned(&self, name: &str) -> String {
         self.text(name).to_owned()
     }
 }
@@ -259,12 +262,16 @@ impl Conf {
             return Ok(());
         }
         if mechanism == SaslMechanism::OAuthBearer && g.text("sasl.oauthbearer.method") == "oidc" {
-            for name in
-                ["sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.client.id", "sasl.oauthbearer.client.secret"]
-            {
+            let jwt_bearer = g.text("sasl.oauthbearer.grant.type") == JWT_BEARER;
+            let client = ["sasl.oauthbearer.client.id", "sasl.oauthbearer.client.secret"];
+            let client = if jwt_bearer { &[][..] } else { &client };
+            for name in ["sasl.oauthbearer.token.endpoint.url"].iter().chain(client) {
                 if g.text(name).is_empty() {
                     return Err(format!("`{name}` must be set when `sasl.oauthbearer.method` is oidc"));
                 }
+            }
+            if jwt_bearer {
+                self.finalize_assertion(g)?;
             }
             let url = g.text("sasl.oauthbearer.token.endpoint.url");
             if !url.starts_with("https://") && !url.starts_with("http://") {
@@ -357,6 +364,7 @@ impl Conf {
                     sub_claim: g.owned("sasl.oauthbearer.sub.claim.name"),
                     https_ca_location: g.owned("https.ca.location"),
                     https_ca_pem: g.owned("https.ca.pem"),
+                    assertion: assertion::settings(&g),
                 },
             },
         }

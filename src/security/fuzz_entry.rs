@@ -1,7 +1,8 @@
-//! What the fuzz target `sasl` calls; also replayed by `tests/fuzz_corpus.rs`.
+//! What the fuzz targets `sasl` and `oidc` call; also replayed by `tests/fuzz_corpus.rs`.
 
+use super::sasl::oidc::Wanted;
 use super::sasl::scram::{Client, Hash, Reply, Server};
-use super::sasl::{oauth, Exchange, Step};
+use super::sasl::{assertion, oauth, oidc, Exchange, Step};
 use crate::conf::{SaslSettings, Secret};
 
 /// Longest text that an answer may make of itself in an error event.
@@ -70,6 +71,41 @@ pub fn sasl(data: &[u8]) {
                 let _ = oauth::Token::new("token", 10, "user", extensions, 1);
             }
         }
+    }
+}
+
+/// HTTP statuses by the first byte of the input.
+const STATUS: [u16; 8] = [200, 200, 200, 400, 401, 429, 503, 302];
+
+/// What a token endpoint answers: the first byte chooses the status, and whether an `id_token` will do; the rest is the body. It
+/// is read as the template of an assertion, too.
+pub fn token_endpoint(data: &[u8]) {
+    const NOW_MS: i64 = 1_700_000_000_000;
+    let Some((&kind, body)) = data.split_first() else { return };
+    let extensions = [("traceId".to_owned(), "1".to_owned())];
+    let wanted = Wanted {
+        sub_claim: "sub",
+        principal: "user",
+        extensions: &extensions,
+        id_token: kind & 8 != 0,
+        advice: "the settings",
+    };
+    let status = STATUS[usize::from(kind & 7)];
+    match oidc::token(status, body, &wanted, NOW_MS) {
+        Ok(token) => {
+            assert!(status == 200 && !token.value.is_empty() && token.expires_ms > NOW_MS);
+            let mut exchange = Exchange::with_token(&token);
+            // Neither the end of a field nor that of the message is in what a token consists of.
+            let first = exchange.first();
+            assert_eq!(first.iter().filter(|b| **b == 1).count(), 4);
+        }
+        Err(refusal) => {
+            check(&refusal.text);
+            assert!(!refusal.passing || status != 200);
+        }
+    }
+    if let Err(why) = assertion::template(body) {
+        check(&why);
     }
 }
 

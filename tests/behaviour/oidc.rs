@@ -139,3 +139,168 @@ fn what_goes_wrong_is_told_without_the_secret() {
     h.producer.purge(rkafka::client::PURGE_QUEUE).expect("purge");
     h.close(ms(5000));
 }
+
+/// The parameters of a request's form.
+fn form(request: &str) -> Vec<(String, String)> {
+    let body = request.split("\r\n\r\n").nth(1).expect("a body");
+    let plain = |text: &str| text.replace("%3A", ":").replace('+', " ");
+    body.split('&')
+        .map(|pair| pair.split_once('=').expect("a pair"))
+        .map(|(name, value)| (plain(name), plain(value)))
+        .collect()
+}
+
+/// A file that is gone with the value.
+struct File(std::path::PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> File {
+        let path = std::env::temp_dir().join(format!("rkafka-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("a file");
+        File(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn jwt_bearer<'a>(url: &'a str, ca: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut settings = vec![
+        ("security.protocol", "sasl_plaintext"),
+        ("sasl.mechanisms", "OAUTHBEARER"),
+        ("sasl.oauthbearer.method", "oidc"),
+        ("sasl.oauthbearer.grant.type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("sasl.oauthbearer.token.endpoint.url", url),
+        ("https.ca.pem", ca),
+    ];
+    settings.extend(more);
+    settings
+}
+
+/// JWT-bearer (RFC 7523): an assertion that is signed anew for every attempt, and tried again.
+#[test]
+fn an_assertion_is_signed_and_changed_for_a_token() {
+    let _stage = beside();
+    let ca = Ca::new();
+    let c = brokers();
+    let answers = |n| match n {
+        1 => (503, "busy".to_owned()),
+        _ => (200, format!("{{\"id_token\":\"{}\"}}", unsecured("alice", 60.0))),
+    };
+    let (url, seen) = endpoint(&ca, Box::new(answers));
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+    let template = File::new("template.json", "{\"header\":{\"kid\":\"of mine\"},\"payload\":{\"iss\":\"x\"}}");
+    let pem = key.serialize_pem();
+    let more = [
+        ("sasl.oauthbearer.assertion.algorithm", "ES256"),
+        ("sasl.oauthbearer.assertion.private.key.pem", pem.as_str()),
+        ("sasl.oauthbearer.assertion.jwt.template.file", template.path()),
+        ("sasl.oauthbearer.assertion.claim.sub", "service"),
+        ("sasl.oauthbearer.assertion.claim.iss", "issuer"),
+        ("sasl.oauthbearer.assertion.claim.aud", "https://endpoint"),
+        ("sasl.oauthbearer.assertion.claim.jti.include", "true"),
+        ("sasl.oauthbearer.scope", "a b"),
+    ];
+    let h = Harness::on(&c, &jwt_bearer(&url, &ca.pem, &more));
+    let id = h.one(&h.topic("t"));
+    assert_eq!(h.wait_fate(id, ms(20_000)).err, RespErr::NO_ERROR, "{:?}", h.others());
+    let requests = seen.lock().clone();
+    assert_eq!(requests.len(), 2);
+    let mut ids = Vec::new();
+    for request in &requests {
+        assert!(!request.to_lowercase().contains("authorization:"), "{request}");
+        let form = form(request);
+        assert_eq!(form[0], ("grant_type".to_owned(), "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()));
+        assert_eq!(form[2], ("scope".to_owned(), "a b".to_owned()));
+        let (signed, signature) = form[1].1.rsplit_once('.').expect("a JWT");
+        let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let public = ring::signature::UnparsedPublicKey::new(
+            &ring::signature::ECDSA_P256_SHA256_FIXED,
+            rcgen::PublicKeyData::der_bytes(&key),
+        );
+        public.verify(signed.as_bytes(), &engine.decode(signature).expect("base64")).expect("the signature is right");
+        let parts: Vec<serde_json::Value> = signed
+            .split('.')
+            .map(|p| serde_json::from_slice(&engine.decode(p).expect("base64")).expect("JSON"))
+            .collect();
+        assert_eq!(parts[0], serde_json::json!({"alg": "ES256", "typ": "JWT", "kid": "of mine"}));
+        let claim = |name: &str| parts[1].get(name).cloned().unwrap_or_default();
+        assert_eq!(
+            (claim("sub"), claim("iss"), claim("aud")),
+            ("service".into(), "issuer".into(), "https://endpoint".into())
+        );
+        let (iat, exp, nbf) = (claim("iat").as_i64(), claim("exp").as_i64(), claim("nbf").as_i64());
+        assert_eq!((exp, nbf), (iat.map(|t| t + 300), iat.map(|t| t - 60)));
+        ids.push(claim("jti"));
+    }
+    assert!(ids[0].is_string() && ids[0] != ids[1], "{ids:?}");
+    h.close(ms(5000));
+}
+
+#[test]
+fn an_assertion_that_is_ready_is_read_for_each_token() {
+    let _stage = beside();
+    let ca = Ca::new();
+    let c = brokers();
+    let answers = |_| (200, format!("{{\"access_token\":\"{}\",\"expires_in\":2}}", unsecured("alice", 2.0)));
+    let (url, seen) = endpoint(&ca, Box::new(answers));
+    let file = File::new("assertion.jwt", "first.one.\n");
+    let h = Harness::on(&c, &jwt_bearer(&url, &ca.pem, &[("sasl.oauthbearer.assertion.file", file.path())]));
+    let id = h.one(&h.topic("t"));
+    assert_eq!(h.wait_fate(id, ms(20_000)).err, RespErr::NO_ERROR, "{:?}", h.others());
+    assert_eq!(form(&seen.lock()[0])[1].1, "first.one.");
+    std::fs::write(&file.0, "second.one.x").expect("a file");
+    eventually("the second assertion", ms(20_000), || {
+        seen.lock().last().is_some_and(|request| form(request)[1].1 == "second.one.x")
+    });
+    // A file that holds something else is not sent, and is told by name.
+    let count = seen.lock().len();
+    std::fs::write(&file.0, "no token").expect("a file");
+    eventually("an error", ms(20_000), || {
+        refusals(&h)
+            .iter()
+            .any(|told| told.contains("sasl.oauthbearer.assertion.file") && told.contains("holds no JWT"))
+    });
+    assert!(seen.lock().len() <= count + 1);
+    h.close(ms(5000));
+}
+
+#[test]
+fn what_cannot_make_an_assertion_is_refused_by_name() {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key").serialize_pem();
+    let pem = ("sasl.oauthbearer.assertion.private.key.pem", key.as_str());
+    let cases: [(&[(&str, &str)], &str); 7] = [
+        (&[], "private.key.file` or `sasl.oauthbearer.assertion.private.key.pem"),
+        (&[pem, ("sasl.oauthbearer.assertion.private.key.file", "x")], "cannot both be set"),
+        (&[("sasl.oauthbearer.assertion.file", "x"), pem], "cannot both be set"),
+        // RS256 is the default, and the key is of ECDSA.
+        (&[pem], "RS256 wants RSA"),
+        (&[("sasl.oauthbearer.assertion.private.key.file", "/nowhere/key")], "cannot read /nowhere/key"),
+        (&[("sasl.oauthbearer.assertion.private.key.pem", "nonsense")], "no private key"),
+        (
+            &[
+                pem,
+                ("sasl.oauthbearer.assertion.algorithm", "ES256"),
+                ("sasl.oauthbearer.assertion.jwt.template.file", "/nowhere/t"),
+            ],
+            "template.file`: cannot read /nowhere/t",
+        ),
+    ];
+    for (more, named) in cases {
+        let mut conf = rkafka::conf::Conf::new();
+        conf.set("bootstrap.servers", "127.0.0.1:1").expect("a setting");
+        for (name, value) in jwt_bearer("http://127.0.0.1:1/", "", more) {
+            conf.set(name, value).unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
+        let why = rkafka::client::Producer::new(conf, Default::default()).err().expect("a refusal");
+        assert!(why.contains(named), "{named} is not in: {why}");
+        assert!(!why.contains("BEGIN"), "{why}");
+    }
+}

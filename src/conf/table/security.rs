@@ -11,9 +11,6 @@ const WINDOWS: &str = "the system's own certificates are used whenever `ssl.ca.l
 const SIGALGS: &str = "rustls offers every signature algorithm that is safe, and no other";
 const GSSAPI: &str =
     "Kerberos (GSSAPI) is not supported in this version; brokers offer SCRAM-SHA-512 or OAUTHBEARER beside it";
-const ASSERTION: &str =
-    "the JWT-bearer grant is not supported in this version; use client credentials, or get tokens yourself and \
-                         give them by rk_producer_oauthbearer_set_token()";
 const METADATA: &str = "cloud metadata services are not supported in this version; for Amazon MSK see \
                         `sasl.mechanisms=AWS_MSK_IAM`, else get tokens yourself and give them by \
                         rk_producer_oauthbearer_set_token()";
@@ -113,31 +110,33 @@ pub(super) static ROWS: &[Property] = &[
         &["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
         "client_credentials",
     )
-    .refused(ASSERTION)
-    .about("OAuth grant type."),
+    .about(
+        "How the client proves itself to the token endpoint: by its id and secret, or by an assertion, a JWT that \
+              it signs (RFC 7523).",
+    ),
     choice("sasl.oauthbearer.assertion.algorithm", &["RS256", "ES256"], "RS256")
-        .refused(ASSERTION)
-        .about("Algorithm that signs the assertion."),
-    text("sasl.oauthbearer.assertion.private.key.file").refused(ASSERTION).about("Key that signs the assertion."),
+        .about("Algorithm that signs the assertion: RSA, or ECDSA with P-256."),
+    text("sasl.oauthbearer.assertion.private.key.file")
+        .about("File of the key that signs the assertion (PEM), read for each."),
     text("sasl.oauthbearer.assertion.private.key.passphrase")
         .secret()
-        .refused(ASSERTION)
-        .about("Password of that key."),
-    text("sasl.oauthbearer.assertion.private.key.pem").secret().refused(ASSERTION).about("That key itself (PEM)."),
-    text("sasl.oauthbearer.assertion.file").refused(ASSERTION).about("File of a ready assertion."),
-    text("sasl.oauthbearer.assertion.claim.aud").refused(ASSERTION).about("Audience of the assertion."),
+        .about("Password of that key (encrypted PKCS#8)."),
+    text("sasl.oauthbearer.assertion.private.key.pem").secret().about("That key itself (PEM)."),
+    text("sasl.oauthbearer.assertion.file")
+        .about("File of an assertion that is ready, read for each token; then none is made."),
+    text("sasl.oauthbearer.assertion.claim.aud").about("Audience of the assertion (`aud`)."),
     int("sasl.oauthbearer.assertion.claim.exp.seconds", 1, 2_147_483_647, 300)
-        .refused(ASSERTION)
-        .about("Lifetime of the assertion in seconds."),
-    text("sasl.oauthbearer.assertion.claim.iss").refused(ASSERTION).about("Issuer of the assertion."),
+        .about("Seconds for which the assertion is valid (`exp`)."),
+    text("sasl.oauthbearer.assertion.claim.iss").about("Issuer of the assertion (`iss`)."),
     boolean("sasl.oauthbearer.assertion.claim.jti.include", false)
-        .refused(ASSERTION)
-        .about("Give each assertion an id."),
+        .about("Give each assertion an id of its own (`jti`)."),
     int("sasl.oauthbearer.assertion.claim.nbf.seconds", 0, 2_147_483_647, 60)
-        .refused(ASSERTION)
-        .about("Seconds before now from which the assertion is valid."),
-    text("sasl.oauthbearer.assertion.claim.sub").refused(ASSERTION).about("Subject of the assertion."),
-    text("sasl.oauthbearer.assertion.jwt.template.file").refused(ASSERTION).about("Template of the assertion."),
+        .about("Seconds before now from which the assertion is valid (`nbf`)."),
+    text("sasl.oauthbearer.assertion.claim.sub").about("Subject of the assertion (`sub`)."),
+    text("sasl.oauthbearer.assertion.jwt.template.file").about(
+        "File of a JSON object with the objects `header` and `payload`, to which the assertion adds what the other \
+              properties say.",
+    ),
     choice("sasl.oauthbearer.metadata.authentication.type", &["none", "azure_imds", "aws_iam"], "none")
         .refused(METADATA)
         .about("Cloud metadata service that gives tokens."),

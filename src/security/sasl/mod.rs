@@ -1,7 +1,9 @@
 //! SASL mechanisms as exchanges of bytes: what a client says, and what it makes of the answers.
 
+pub mod assertion;
 pub mod aws;
 pub mod oauth;
+pub mod oidc;
 pub mod scram;
 
 use crate::conf::{SaslMechanism, SaslSettings};

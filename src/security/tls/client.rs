@@ -135,7 +135,7 @@ fn own_certificate(s: &TlsSettings) -> Result<Option<Identity>, String> {
     } else {
         return Ok(None);
     };
-    let password = s.key_password.expose();
+    let password = (s.key_password.expose(), "ssl.key.password");
     let key = if s.key_pem.is_empty() {
         let bytes = pem::read("ssl.key.location", &s.key_location)?;
         pem::private_key(&format!("ssl.key.location={}", s.key_location), &bytes, password)?

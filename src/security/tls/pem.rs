@@ -62,8 +62,8 @@ pub fn revocation_lists(source: &str, pem: &[u8]) -> Result<Vec<CertificateRevoc
 
 const ENCRYPTED: (&str, &str) = ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "-----END ENCRYPTED PRIVATE KEY-----");
 
-/// The private key of a PEM text, decrypted with the password if it is encrypted.
-pub fn private_key(source: &str, pem: &[u8], password: &str) -> Result<PrivateKeyDer<'static>, String> {
+/// The private key of a PEM text, decrypted if it is encrypted: with the password, which is of the property named.
+pub fn private_key(source: &str, pem: &[u8], password: (&str, &str)) -> Result<PrivateKeyDer<'static>, String> {
     let text = std::str::from_utf8(pem)
         .map_err(|_| format!("`{source}`: no private key in it (PEM is wanted{})", kind_of(pem)))?;
     if text.contains("Proc-Type: 4,ENCRYPTED") {
@@ -80,9 +80,13 @@ pub fn private_key(source: &str, pem: &[u8], password: &str) -> Result<PrivateKe
     })
 }
 
-fn encrypted_key(source: &str, body: &str, password: &str) -> Result<PrivateKeyDer<'static>, String> {
+fn encrypted_key(
+    source: &str,
+    body: &str,
+    (password, property): (&str, &str),
+) -> Result<PrivateKeyDer<'static>, String> {
     if password.is_empty() {
-        return Err(format!("`{source}`: the key is encrypted, and no password is given (`ssl.key.password`)"));
+        return Err(format!("`{source}`: the key is encrypted, and no password is given (`{property}`)"));
     }
     let compact: String = body.chars().filter(|c| !c.is_whitespace()).collect();
     let der = base64::engine::general_purpose::STANDARD
@@ -91,10 +95,12 @@ fn encrypted_key(source: &str, body: &str, password: &str) -> Result<PrivateKeyD
     let info = pkcs8::EncryptedPrivateKeyInfo::try_from(der.as_slice())
         .map_err(|e| format!("`{source}`: the encrypted key cannot be read: {e}"))?;
     let plain = info.decrypt(password).map_err(|_| {
-        format!("`{source}`: the key cannot be decrypted: the password (`ssl.key.password`) is wrong, or the cipher not known")
+        format!(
+            "`{source}`: the key cannot be decrypted: the password (`{property}`) is wrong, or the cipher not known"
+        )
     })?;
     // A wrong password is found out by the padding alone, so one in a few hundred passes until here.
     pkcs8::PrivateKeyInfo::try_from(plain.as_bytes())
-        .map_err(|_| format!("`{source}`: the key cannot be decrypted: the password (`ssl.key.password`) is wrong"))?;
+        .map_err(|_| format!("`{source}`: the key cannot be decrypted: the password (`{property}`) is wrong"))?;
     Ok(PrivatePkcs8KeyDer::from(plain.as_bytes().to_vec()).into())
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub fn server_config(certificate: &str, key: &str, client_ca: Option<&str>) -> Result<Arc<ServerConfig>, String> {
     let provider = Arc::new(ring::default_provider());
     let chain = pem::certificates("certificate", certificate.as_bytes())?;
-    let key = pem::private_key("key", key.as_bytes(), "")?;
+    let key = pem::private_key("key", key.as_bytes(), ("", "key"))?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("TLS: {e}"))?;
