@@ -30,7 +30,8 @@ class Client extends EventEmitter {
     try {
       this._client = new Link(confs, { ...options, onEvent: withEvents ? (event) => this._onEvent(event) : undefined });
     } catch (e) {
-      throw Object.assign(new Error(e.message), { code: e.code, errno: e.code });
+      if (e.code !== undefined) e.errno = e.code;
+      throw e;
     }
     this.globalConfig = globalConf;
     this.topicConfig = topicConf;

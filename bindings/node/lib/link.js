@@ -28,17 +28,24 @@ function views(buffer) {
   };
 }
 
-/** Properties as the library takes them: names and texts in turn. Functions are left out. */
+/** Callbacks of consumers, which programs have in configurations that they share. */
+const IGNORED = new Set(['rebalance_cb', 'offset_commit_cb']);
+
+/** Properties as the library takes them: names and texts in turn. */
 function pairsOf(...confs) {
   const pairs = [];
   for (const conf of confs) {
     for (const [name, value] of Object.entries(conf || {})) {
-      if (value === undefined || value === null || typeof value === 'function') continue;
+      if (value === undefined || value === null || IGNORED.has(name)) continue;
+      if (typeof value === 'function') throw new TypeError(`Property ${name} does not take a function`);
       pairs.push(name, String(value));
     }
   }
   return pairs;
 }
+
+/** Those that run: a producer goes on though the program keeps nothing but its listeners. */
+const running = new Set();
 
 /** An exception of a callback must not keep the reports behind it from being served. */
 function throwLater(e) {
@@ -91,6 +98,7 @@ class Link {
   /** Calls back with an error or the client's name. */
   start(callback) {
     this.native.start((err, name) => {
+      if (!err) running.add(this);
       if (!err && this.pollers > 0) this.native.setPolling(this.onReadable);
       callback(err, name);
     });
@@ -104,6 +112,7 @@ class Link {
     this.lastIndex = -1;
     this.native.stop((err) => {
       this.slots = new Slots();
+      running.delete(this);
       callback(err);
     });
   }

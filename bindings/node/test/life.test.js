@@ -126,6 +126,28 @@ test('producers that were made and connected leave nothing running', async (t) =
   await eventually(() => threads() <= before + 2);
 });
 
+test('a producer that the program has forgotten goes on', async (t) => {
+  const { setFlagsFromString } = require('node:v8');
+  setFlagsFromString('--expose-gc');
+  const gc = require('node:vm').runInNewContext('gc');
+  const mock = cluster(t, { topics: { t: 1 } });
+  let link = null;
+  await new Promise((resolve) => {
+    const producer = new Producer({ 'metadata.broker.list': mock.bootstraps(), dr_cb: true, 'linger.ms': 200 });
+    producer.connect({}, () => {
+      producer.produce('t', null, Buffer.from('x'));
+      link = new WeakRef(producer);
+      resolve();
+    });
+  });
+  for (let i = 0; i < 5; i++) {
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await eventually(() => mock.endOffset('t', 0) === 1);
+  await disconnected(link.deref());
+});
+
 test('disconnect while other calls wait: they come back', async (t) => {
   const mock = cluster(t, { topics: { t: 1 } });
   const producer = new Producer({ 'metadata.broker.list': mock.bootstraps(), dr_cb: true });

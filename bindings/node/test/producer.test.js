@@ -12,6 +12,8 @@ test('a producer needs a configuration, and says what is wrong with it', () => {
   assert.throws(() => new Producer());
   assert.throws(() => new Producer({ 'no.such.property': 1 }), (e) => /no\.such\.property/.test(e.message) && e.code === -186);
   assert.throws(() => new Producer({ 'linger.ms': 'soon' }), /linger\.ms|queue\.buffering/);
+  assert.throws(() => new Producer({}, { partitioner_cb: () => 0 }), /partitioner_cb does not take a function/);
+  assert.ok(new Producer({ ...CONF, rebalance_cb: () => {} }));
   assert.ok(Producer(CONF) instanceof Producer, 'it can be called without new');
 });
 
