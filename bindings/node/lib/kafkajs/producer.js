@@ -18,6 +18,9 @@ const FLUSH_MS = 30000;
 const PURGE_ALL = 3;
 const DEFAULTS = { acks: -1, compression: 0, timeout: undefined };
 
+/** Of what a send asks for, as a key. */
+const nameOf = ({ acks, compression, timeout }) => `${acks} ${compression} ${timeout}`;
+
 /**
  * KafkaJS's producer. The library's acks, codec and timeout belong to a client as a whole, so each combination that send
  * is called with gets a client of its own when it is first used; a program that always asks for the same has one.
@@ -35,6 +38,7 @@ class Producer {
     this.blocked = new Map(); // link: sends that wait for room in its queue, in order
     this.connected = false;
     this.connecting = null;
+    this.defaultLink = undefined; // that of sends which ask for nothing special
     this.transactional = null; // the transaction under way
     const { createPartitioner } = options;
     this.partitioner = createPartitioner && createPartitioner !== DefaultPartitioner ? createPartitioner() : null;
@@ -87,6 +91,7 @@ class Producer {
     if (this.connecting) await this.connecting.catch(() => {});
     if (!this.connected) return;
     this.connected = false;
+    this.defaultLink = undefined;
     await this.stopLinks();
     this.instrumentation.emit(EVENTS.DISCONNECT);
   }
@@ -109,7 +114,7 @@ class Producer {
 
   /** The client for what a send asks for, started if it is the first to ask for this. */
   link(asked) {
-    const name = `${asked.acks} ${asked.compression} ${asked.timeout}`;
+    const name = nameOf(asked);
     let promise = this.links.get(name);
     if (promise === undefined) {
       promise = this.startLink(asked).then((link) => {
@@ -220,24 +225,38 @@ class Producer {
     return this.sendBatch({ topicMessages: [{ topic, messages }], acks, timeout, compression });
   }
 
-  async sendBatch({ topicMessages = [], acks = -1, timeout, compression = this.options.compression || 0 }) {
-    if (this.transactional) throw new KafkaJSNonRetriableError('Cannot send messages outside of transaction while transaction is active');
-    if (this.options.transactionalId) throw new KafkaJSNonRetriableError('A producer with a transactional id sends within transactions alone');
-    return this.produce(topicMessages, { acks, timeout, compression });
+  // Not async functions: most sends find their client ready, and one promise for each is enough.
+  sendBatch({ topicMessages = [], acks = -1, timeout, compression = this.options.compression || 0 }) {
+    if (this.transactional) return Promise.reject(new KafkaJSNonRetriableError('Cannot send messages outside of transaction while transaction is active'));
+    if (this.options.transactionalId) return Promise.reject(new KafkaJSNonRetriableError('A producer with a transactional id sends within transactions alone'));
+    return this.produce(topicMessages, acks, timeout, compression);
   }
 
-  async produce(topicMessages, { acks, timeout, compression }) {
-    check(topicMessages);
-    if (acks !== -1 && this.isIdempotent()) {
-      throw new KafkaJSNonRetriableError("Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees");
+  produce(topicMessages, acks, timeout, compression) {
+    let link;
+    try {
+      check(topicMessages);
+      if (acks !== -1 && this.isIdempotent()) {
+        throw new KafkaJSNonRetriableError("Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees");
+      }
+      if (!this.connected) throw new KafkaJSError('The producer is disconnected');
+      const isDefault = acks === -1 && timeout === undefined && compression === (this.options.compression || 0);
+      link = isDefault ? this.defaultLink : this.ready.get(nameOf({ acks, compression, timeout }));
+    } catch (e) {
+      return Promise.reject(e);
     }
-    if (!this.connected) throw new KafkaJSError('The producer is disconnected');
-    const link = this.ready.get(`${acks} ${compression} ${timeout}`) || (await this.link({ acks, timeout, compression }));
-    const partitionOf = this.partitioner === null ? null : await this.partitionOf(link, topicMessages);
-    const result = await new Promise((resolve, reject) => {
-      this.enqueue(link, new Send(topicMessages, partitionOf, resolve, reject));
+    if (link === undefined || this.partitioner !== null) return this.produceLater(topicMessages, acks, timeout, compression);
+    return new Promise((resolve, reject) => {
+      this.enqueue(link, new Send(topicMessages, null, acks, resolve, reject));
     });
-    return acks === 0 ? [] : result;
+  }
+
+  async produceLater(topicMessages, acks, timeout, compression) {
+    const link = await this.link({ acks, timeout, compression });
+    const partitionOf = this.partitioner === null ? null : await this.partitionOf(link, topicMessages);
+    return new Promise((resolve, reject) => {
+      this.enqueue(link, new Send(topicMessages, partitionOf, acks, resolve, reject));
+    });
   }
 
   /** Those that wait for room come first. */

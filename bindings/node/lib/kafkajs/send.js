@@ -35,9 +35,10 @@ function check(topicMessages) {
  * is the opaque value of all its messages.
  */
 class Send {
-  constructor(topicMessages, partitionOf, resolve, reject) {
+  constructor(topicMessages, partitionOf, acks, resolve, reject) {
     this.topicMessages = topicMessages;
     this.partitionOf = partitionOf; // (topic, message) => partition, or null: the library chooses
+    this.acks = acks;
     this.resolve = resolve;
     this.reject = reject;
     this.entry = 0;
@@ -102,6 +103,7 @@ class Send {
     if (--this.waiting > 0) return;
     if (this.thrown !== null) this.reject(this.thrown);
     else if (this.error !== 0) this.reject(errorOf(this.error));
+    else if (this.acks === 0) this.resolve([]); // no offsets are known
     else {
       this.resolve([...this.results.values()].map(({ topic, partition, offset }) => ({
         topicName: topic,

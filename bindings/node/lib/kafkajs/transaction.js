@@ -34,7 +34,7 @@ class Transaction {
     if ((compression !== undefined && compression !== own) || timeout !== undefined) {
       throw new KafkaJSNonRetriableError('Within a transaction, compression is chosen by kafka.producer({ compression }), and timeout is not');
     }
-    return this.producer.produce(topicMessages, { acks, timeout, compression: own });
+    return this.producer.produce(topicMessages, acks, undefined, own);
   }
 
   /** Commits a consumer's offsets with the transaction. */
