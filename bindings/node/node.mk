@@ -2,6 +2,7 @@
 #
 #   make node                  the addon, and the package with the library inside: build/node/rkafka-VERSION.tgz
 #   make test-node             its tests (part of make test)
+#   make test-node-peer        node-rdkafka's own tests of its producer, against ours (needs npm's registry)
 #   make bench-bindings-node   against node-rdkafka (part of make bench-bindings)
 
 NODE ?= node
@@ -18,7 +19,7 @@ NODE_HEADERS := $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),$(NODE_OWN_HEADE
 NODE_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -Wno-missing-field-initializers -fvisibility=hidden -fPIC $(CFLAGS)
 HAVE_NODE := $(shell command -v $(NODE) >/dev/null 2>&1 && command -v $(NPM) >/dev/null 2>&1 && echo yes)
 
-.PHONY: node node-addon node-modules test-node bench-bindings bench-bindings-node
+.PHONY: node node-addon node-modules test-node test-node-peer bench-bindings bench-bindings-node
 node: node-addon ## the Node package with the library inside, into build/node
 	@mkdir -p $(NODE_OUT)
 	@rm -f $(NODE_OUT)/rkafka-*.tgz
@@ -52,6 +53,13 @@ endif
 # node-rdkafka has no prebuilt library for everybody: it is built against Debian's librdkafka-dev, into build/.
 NODE_PEER_VERSION := 3.6.1
 NODE_PEER := $(NODE_OUT)/peer/node_modules/node-rdkafka
+NODE_PEER_TESTS := $(NODE_OUT)/peer-tests
+test-node-peer: node-addon
+	@mkdir -p $(NODE_PEER_TESTS)
+	cd $(NODE_PEER_TESTS) && echo '{"private":true}' > package.json && $(NPM) install --ignore-scripts --no-audit --no-fund \
+	    --silent node-rdkafka@$(NODE_PEER_VERSION) mocha@10.8.2 bluebird@3.7.2
+	$(NODE) $(NODE_DIR)/tools/peer-tests.js $(NODE_PEER_TESTS)
+
 bench-bindings: bench-bindings-node
 bench-bindings-node: node-addon $(BENCH_DIR)/sink $(NODE_PEER)/build/Release/node-librdkafka.node
 	$(NODE) benches/bindings/node/run.js $(BENCH_DIR)/sink $(NODE_DIR) $(NODE_PEER) $(BENCH_ARGS)
