@@ -141,6 +141,7 @@ int main(void) {
     CHECK(rk_producer_new(conf, why, sizeof why) == NULL && strstr(why, "MINE"));
     rk_conf_destroy(conf);
     CHECK_ERR(rk_mock_set_sasl(NULL, "PLAIN", 0), RK_RESP_ERR__INVALID_ARG);
+    CHECK_ERR(rk_producer_set_sasl_credentials(NULL, "user", "password"), RK_RESP_ERR__INVALID_ARG);
     CHECK_ERR(rk_mock_set_user(mock, NULL, NULL), RK_RESP_ERR__INVALID_ARG);
     rk_mock_cluster_destroy(mock);
     return 0;

@@ -1380,6 +1380,18 @@ rk_resp_err_t rk_producer_oauthbearer_set_token_failure(struct rk_producer_t *rk
                                                         const char *errstr);
 
 /**
+ * Replaces `sasl.username` and `sasl.password` for the mechanisms PLAIN and SCRAM: they are used from the next
+ * authentication on, and connections that are up stay up. Both are copied, the password into memory that is wiped.
+ *
+ * Returns RK_RESP_ERR_NO_ERROR; RK_RESP_ERR__INVALID_ARG if one is NULL or not UTF-8, with nothing changed. Thread-safe.
+ *
+ * Requires: `rk` is NULL or a live producer; the strings are NULL or C strings.
+ */
+rk_resp_err_t rk_producer_set_sasl_credentials(struct rk_producer_t *rk,
+                                               const char *username,
+                                               const char *password);
+
+/**
  * Sets the callback that makes sockets to brokers, instead of socket(2).
  *
  * Requires: `conf` is NULL or a live configuration; `cb` can be called as its type says for as long as the producer lives.

@@ -12,7 +12,7 @@ use super::shared::{Hooks, Shared};
 use super::spawn;
 use super::tokens::{self, Tokens};
 use super::topic::Topic;
-use crate::conf::Conf;
+use crate::conf::{Conf, Secret};
 use crate::error::RespErr;
 use crate::mock::MockCluster;
 use crate::security::tls::TlsContext;
@@ -124,6 +124,11 @@ impl Producer {
     /// text is empty.
     pub fn set_token_failure(&self, text: &str) -> Result<(), RespErr> {
         self.shared.set_token_failure(text)
+    }
+
+    /// Replaces `sasl.username` and `sasl.password` from the next authentication on. Connections that are up stay up.
+    pub fn set_sasl_credentials(&self, username: &str, password: &str) {
+        *self.shared.credentials.lock() = Some((username.to_owned(), Secret::new(password)));
     }
 
     /// The client's name: `client.id#producer-N`.

@@ -16,7 +16,7 @@ use crate::accumulator::batch::{Batch, Home};
 use crate::accumulator::budget::Budget;
 use crate::accumulator::partition::BatchLimits;
 use crate::accumulator::pool::Pool;
-use crate::conf::{Settings, TopicSettings};
+use crate::conf::{Secret, Settings, TopicSettings};
 use crate::error::RespErr;
 use crate::partitioner::PartitionerKind;
 use crate::security::sasl::Custom;
@@ -72,6 +72,8 @@ pub struct Shared {
     pub tls: Option<TlsContext>,
     /// Tokens, if `sasl.mechanisms` asks for them.
     pub tokens: Option<Tokens>,
+    /// User and password that the application has given in place of those of the settings.
+    pub credentials: Mutex<Option<(String, Secret)>>,
     pub home: Arc<Home>,
     pub limits: BatchLimits,
     /// Longest record accepted, without its frame.
@@ -129,6 +131,7 @@ impl Shared {
             hooks,
             tls,
             tokens,
+            credentials: Mutex::new(None),
             home: Arc::new(Home { pool: Pool::default(), budget }),
             limits,
             refuse: AtomicI32::new(refuse),

@@ -1,4 +1,5 @@
-//! `rk_producer_oauthbearer_*`: tokens of the SASL mechanism OAUTHBEARER, given by the application.
+//! SASL credentials given by the application while the producer runs: `rk_producer_oauthbearer_*`, tokens of the mechanism
+//! OAUTHBEARER, and `rk_producer_set_sasl_credentials`.
 
 use super::conf::rk_conf_t;
 use super::guard::{guard, live_here, live_mut, put_text, text};
@@ -105,5 +106,30 @@ pub unsafe extern "C" fn rk_producer_oauthbearer_set_token_failure(
         // SAFETY: by contract.
         let why = unsafe { text(errstr) }.unwrap_or_default();
         p.inner.client.set_token_failure(why).map_or_else(|e| e.0, |()| RespErr::NO_ERROR.0)
+    })
+}
+
+/// Replaces `sasl.username` and `sasl.password` for the mechanisms PLAIN and SCRAM: they are used from the next
+/// authentication on, and connections that are up stay up. Both are copied, the password into memory that is wiped.
+///
+/// Returns RK_RESP_ERR_NO_ERROR; RK_RESP_ERR__INVALID_ARG if one is NULL or not UTF-8, with nothing changed. Thread-safe.
+///
+/// # Safety
+/// `rk` is NULL or a live producer; the strings are NULL or C strings.
+#[no_mangle]
+pub unsafe extern "C" fn rk_producer_set_sasl_credentials(
+    rk: *mut rk_producer_t,
+    username: *const c_char,
+    password: *const c_char,
+) -> rk_resp_err_t {
+    guard!(RespErr::ERR__FAIL.0, {
+        let p = live_here!(rk, RespErr::ERR__INVALID_ARG.0, RespErr::ERR__STATE.0);
+        // SAFETY: by contract.
+        let (username, password) = unsafe { (text(username), text(password)) };
+        let (Some(username), Some(password)) = (username, password) else {
+            return RespErr::ERR__INVALID_ARG.0;
+        };
+        p.inner.client.set_sasl_credentials(username, password);
+        RespErr::NO_ERROR.0
     })
 }

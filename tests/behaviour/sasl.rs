@@ -84,6 +84,21 @@ fn the_right_credential_comes_in_and_the_wrong_one_is_told() {
 }
 
 #[test]
+fn other_credentials_are_used_from_the_next_authentication_on() {
+    let _stage = beside();
+    let c = cluster(users());
+    for mechanism in ["PLAIN", "SCRAM-SHA-256"] {
+        let h = on(&c, &credentials(mechanism, "alice", "queen"), &[("security.protocol", "sasl_plaintext")]);
+        let n = h.one(&h.topic("t"));
+        eventually("a refusal", ms(10_000), || !refusals(&h).is_empty());
+        h.producer.set_sasl_credentials("alice", "wonder=land, ü");
+        let fate = h.wait_fate(n, ms(10_000));
+        assert_eq!(fate.err, RespErr::NO_ERROR, "{mechanism}: {:?}", h.others());
+        h.close(ms(5000));
+    }
+}
+
+#[test]
 fn an_unknown_mechanism_lists_those_of_the_broker() {
     let _stage = beside();
     let c =

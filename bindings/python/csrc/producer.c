@@ -381,6 +381,17 @@ static PyObject *producer_purge(PyObject *self, PyObject *args, PyObject *kwargs
     Py_RETURN_NONE;
 }
 
+static PyObject *producer_set_credentials(PyObject *self, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"username", "password", NULL};
+    const char *username, *password;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ss", names, &username, &password) || !core_alive(SELF))
+        return NULL;
+    rk_resp_err_t err = rk_producer_set_sasl_credentials(SELF->rk, username, password);
+    if (err)
+        return core_raise(err, "Failed to set SASL credentials: %s", rk_err2str(err));
+    Py_RETURN_NONE;
+}
+
 static PyObject *producer_fileno(PyObject *self, PyObject *unused) {
     return core_alive(SELF) ? PyLong_FromLong(rk_producer_event_fd(SELF->rk)) : NULL;
 }
@@ -417,6 +428,8 @@ static PyMethodDef methods[] = {
     {"close", producer_close, METH_NOARGS, "close() -> True\n\nFlushes, calls the callbacks and ends the producer."},
     {"purge", KW(producer_purge), METH_VARARGS | METH_KEYWORDS,
      "purge(in_queue=True, in_flight=True, blocking=True)\n\nGives up messages; their reports come by poll()."},
+    {"set_sasl_credentials", KW(producer_set_credentials), METH_VARARGS | METH_KEYWORDS,
+     "set_sasl_credentials(username, password)\n\nFor PLAIN and SCRAM, from the next authentication on."},
     {"event_fd", producer_fileno, METH_NOARGS,
      "event_fd() -> int\n\nA descriptor that is readable while poll(0) has something to serve; -1 if there is none."},
     {"fatal_error", producer_fatal_error, METH_NOARGS, "fatal_error() -> KafkaError that ended the producer, or None"},

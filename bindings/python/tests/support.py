@@ -27,7 +27,8 @@ class Case(unittest.TestCase):
 
     def lonely(self, conf=None, **more):
         """A producer whose broker is not there, so that messages stay in the queue."""
-        p = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0, **(conf or {})}, **more)
+        p = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "error_cb": lambda e: None,
+                      **(conf or {})}, **more)
         self.addCleanup(end, p)
         return p
 

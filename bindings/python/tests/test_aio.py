@@ -52,7 +52,7 @@ class Aio(unittest.IsolatedAsyncioTestCase):
 
     async def test_cancelled_future_and_purge(self):
         self.cluster.down()
-        p = self.producer(log_level=0)
+        p = self.producer(log_level=0, error_cb=lambda e: None)
         cancelled = await p.produce("topic", "v")
         purged = await p.produce("topic", "v")
         cancelled.cancel()

@@ -77,7 +77,7 @@ class Callbacks(Case):
 
     def test_oauth_cb_that_fails(self):
         conf = {"security.protocol": "sasl_plaintext", "sasl.mechanisms": "OAUTHBEARER", "bootstrap.servers": "127.0.0.1:1",
-                "log_level": 0}
+                "log_level": 0, "error_cb": lambda e: None}
         told = []
         hook, sys.unraisablehook = sys.unraisablehook, lambda u: told.append(u.exc_type)
         self.addCleanup(setattr, sys, "unraisablehook", hook)
@@ -151,15 +151,30 @@ class Raising(Case):
             p.poll(0)
 
     def test_fatal_error_is_raised(self):
-        raised = []
-        p = self.producer({"enable.idempotence": True, "error_cb": lambda e: None})
-        p.produce("topic", "v")
-        p.flush()
-        self.cluster.push_errors(0, [KafkaError.TOPIC_AUTHORIZATION_FAILED])
-        self.assertIsNone(p.fatal_error())
-        p.produce("topic", "v", on_delivery=lambda e, m: raised.append(e))
-        p.flush()
-        self.assertEqual(raised, [KafkaError.TOPIC_AUTHORIZATION_FAILED])
+        for more in ({}, {"error_cb": lambda e: self.fail("called")}):
+            reports = Reports()
+            p = self.producer({"enable.idempotence": True, "log_level": 0, **more})
+            self.assertIsNone(p.fatal_error())
+            self.cluster.push_errors(22, [KafkaError.CLUSTER_AUTHORIZATION_FAILED])
+            p.produce("topic", "v", on_delivery=reports)
+            with self.assertRaises(KafkaException) as caught:
+                p.flush(60)
+                self.eventually(lambda: p.poll(1) and False, "the fatal error")
+            e = caught.exception.args[0]
+            self.assertEqual((e.code(), e.fatal()), (KafkaError.CLUSTER_AUTHORIZATION_FAILED, True))
+            self.assertEqual(p.fatal_error(), e)
+            with self.assertRaises(KafkaException) as caught:
+                p.produce("topic", "v")
+            self.assertEqual(caught.exception.args[0], KafkaError._FATAL)
+            self.eventually(lambda: p.poll(0.1) or reports.all, "the report")
+            self.assertNotEqual(reports.codes, [0])
+
+    def test_errors_that_nobody_asks_for_are_logged(self):
+        with self.assertLogs("rkafka", "ERROR") as logs:
+            p = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+            self.eventually(lambda: p.poll(0.1), "error event")
+            p.close()
+        self.assertIn("_TRANSPORT", logs.output[0])
 
     def test_within_a_callback(self):
         results = []

@@ -91,7 +91,10 @@ class Api(StudioCase):
             if len(samples) == 2 and seen[-1]["type"] == "sample":
                 brokers = self.post("api/fault", {"command": "down", "arguments": [2]})["brokers"]
                 self.assertEqual([b["down"] for b in brokers], [False, True, False])
-            if len(samples) == 6 and seen[-1]["type"] == "sample":
+            if len(samples) == 4 and seen[-1]["type"] == "sample":
+                # NOT_LEADER_FOR_PARTITION: what it strikes is sent again.
+                self.post("api/fault", {"command": "push-errors", "arguments": ["Produce", "6*5"]})
+            if len(samples) == 10 and seen[-1]["type"] == "sample":
                 self.post("api/fault", {"command": "up", "arguments": [2]})
                 self.assertEqual(self.post("api/stop", {}), {"stopped": 1})
         thread.join()
@@ -101,3 +104,4 @@ class Api(StudioCase):
         self.assertEqual({k: v for k, v in result["errors"].items() if not k.startswith(("_PURGE", "_TRANSPORT"))}, {})
         self.assertLess(result["count"], 1_000_000)
         self.assertGreater(result["delivered"], 0)
+        self.assertGreater(result["retries"], 0)

@@ -8,7 +8,7 @@ use super::link::Link;
 use super::respond::After;
 use super::thread::BrokerThread;
 use super::LinkState;
-use crate::conf::{DebugContexts, SaslMechanism};
+use crate::conf::{DebugContexts, SaslMechanism, SaslSettings};
 use crate::error::RespErr;
 use crate::protocol::api::ApiKey;
 use crate::protocol::messages::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
@@ -51,7 +51,13 @@ impl BrokerThread {
                 Exchange::with_custom(begin(&self.me.node_name(), self.me.id.max(-1)))
             }
             (Some(tokens), _) => tokens.current().map(|t| Exchange::with_token(&t)),
-            _ => Exchange::with_password(sasl, self.auth_attempts),
+            _ => match shared.credentials.lock().clone() {
+                Some((username, password)) => {
+                    let own = SaslSettings { username, password, ..sasl.clone() };
+                    Exchange::with_password(&own, self.auth_attempts)
+                }
+                None => Exchange::with_password(sasl, self.auth_attempts),
+            },
         };
         match exchange {
             Ok(exchange) => self.exchange = Some(exchange),

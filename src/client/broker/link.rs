@@ -291,7 +291,6 @@ impl BrokerThread {
             Purpose::Query { tag } => self.query_answered(tag, Err(code)),
             Purpose::ProducerId => self.producer_id_answered(Err(code)),
             Purpose::Produce { batches, .. } => {
-                self.me.counters.tx_retries.fetch_add(1, Relaxed);
                 for mut batch in batches.into_iter().flatten() {
                     batch.possibly_persisted |= started;
                     if code == RespErr::ERR__PURGE_INFLIGHT && !started {

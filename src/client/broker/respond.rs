@@ -475,6 +475,9 @@ impl BrokerThread {
         let jittered = doubled.min(s.retry_backoff_max_ms as u64) * rand::rng().random_range(80..=120u64) / 100;
         let at = now + Duration::from_millis(jittered);
         batch.not_before = Some(at);
+        if batch.attempts > 0 {
+            self.me.counters.tx_retries.fetch_add(1, Relaxed);
+        }
         let p = batch.owner.clone();
         {
             let mut inner = p.queue.lock();

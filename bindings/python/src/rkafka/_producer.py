@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import platform
+from functools import partial
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import _core
 from ._model import ClusterMetadata, ConsumerGroupMetadata, ThrottleEvent, TopicPartition
-from .error import KafkaException, _make
+from .error import KafkaError, KafkaException, _make
+
+_log = logging.getLogger("rkafka")
 
 _core._setup(_make, KafkaException, ThrottleEvent)
 atexit.register(_core._stop_partitioners)
@@ -26,6 +30,10 @@ def _configuration(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str, A
     conf = {**(args[0] if args else {}), **kwargs}
     conf.update(conf.pop("default.topic.config", None) or {})
     return conf
+
+
+def _log_error(logger: Any, error: KafkaError) -> None:
+    logger.error("%s: %s", error.name(), error.str())
 
 
 def _value(value: Any) -> str:
@@ -62,6 +70,8 @@ class Producer(_core.Producer):
         logger = conf.pop("logger", None)
         if logger is not None:
             callbacks["logger"] = logger
+        # Fatal errors are raised in any case; the others are logged where nobody asks for them.
+        callbacks.setdefault("error_cb", partial(_log_error, logger or _log))
         # Reports of delivered messages must come back in any case, to free what belongs to them.
         only_errors = _value(conf.pop("delivery.report.only.error", False)).lower() in ("true", "t", "1")
         properties: List[Tuple[str, str]] = [

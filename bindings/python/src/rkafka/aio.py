@@ -129,6 +129,9 @@ class AIOProducer:
         metadata: ClusterMetadata = await self._call(self._producer.list_topics, topic, timeout)
         return metadata
 
+    async def set_sasl_credentials(self, username: str, password: str) -> None:
+        self._producer.set_sasl_credentials(username, password)
+
     # ---- transactions ----
 
     async def init_transactions(self, timeout: float = -1) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from . import _core
 from .error import KafkaError, KafkaException
@@ -85,6 +85,12 @@ class MockCluster:
     def throttle(self, milliseconds: int, api_key: int = 0) -> None:
         """Answers say that the client is throttled; 0 ends it."""
         _lib().rk_mock_throttle(self._handle, ctypes.c_int16(api_key), milliseconds)
+
+    def require_sasl(self, mechanisms: str, users: Dict[str, str]) -> None:
+        """New connections must authenticate by one of the mechanisms (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512)."""
+        _check(_lib().rk_mock_set_sasl(self._handle, mechanisms.encode(), ctypes.c_int64(0)))
+        for name, password in users.items():
+            _check(_lib().rk_mock_set_user(self._handle, name.encode(), password.encode()))
 
     def request_count(self, api_key: int) -> int:
         return int(_lib().rk_mock_request_cnt(self._handle, ctypes.c_int16(api_key)))
