@@ -21,7 +21,7 @@ studio-broker:
 # The charts (MIT licence), by name from npm and kept in build: the page itself loads nothing from elsewhere.
 $(UPLOT)/uPlot.iife.min.js:
 	@mkdir -p $(UPLOT)
-	cd $(UPLOT) && npm pack --silent uplot@$(UPLOT_VERSION) >/dev/null && tar xzf uplot-$(UPLOT_VERSION).tgz \
+	cd $(UPLOT) && npm pack --silent --fetch-retries=1 uplot@$(UPLOT_VERSION) >/dev/null && tar xzf uplot-$(UPLOT_VERSION).tgz \
 	    --strip-components=1 package/LICENSE && tar xzf uplot-$(UPLOT_VERSION).tgz --strip-components=2 \
 	    package/dist/uPlot.min.css package/dist/uPlot.iife.min.js && touch uPlot.iife.min.js
 
