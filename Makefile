@@ -108,12 +108,12 @@ ifneq ($(HAVE_CXX),yes)
 endif
 	@sh c-tests/run.sh $(C_TESTS)
 
-build/c-tests/%: c-tests/%.c c-tests/test.h $(HEADERS) | library
+build/c-tests/%: c-tests/%.c c-tests/test.h c-tests/sigpipe.h $(HEADERS) | library
 	@mkdir -p $(@D)
 	@echo "CC $@"
 	@$(CC) $(C_FLAGS) -Werror $(SANITIZE) $< -o $@ $(LINK)
 
-build/c-tests/%: c-tests/%.cpp c-tests/test.h $(HEADERS) | library
+build/c-tests/%: c-tests/%.cpp c-tests/test.h c-tests/sigpipe.h $(HEADERS) | library
 	@mkdir -p $(@D)
 	@echo "CXX $@"
 	@$(CXX) $(CXX_FLAGS) -Werror $(SANITIZE) $< -o $@ $(LINK)
@@ -126,12 +126,12 @@ test-asan: c-test-certificates ## c-tests under AddressSanitizer and LeakSanitiz
 .PHONY: build-asan
 build-asan: $(patsubst build/c-tests/%,build/asan/%,$(C_TESTS))
 
-build/asan/%: c-tests/%.c c-tests/test.h $(HEADERS) | library
+build/asan/%: c-tests/%.c c-tests/test.h c-tests/sigpipe.h $(HEADERS) | library
 	@mkdir -p $(@D)
 	@echo "CC $@"
 	@$(CC) $(C_FLAGS) -Werror $(SANITIZE) $< -o $@ $(LINK)
 
-build/asan/%: c-tests/%.cpp c-tests/test.h $(HEADERS) | library
+build/asan/%: c-tests/%.cpp c-tests/test.h c-tests/sigpipe.h $(HEADERS) | library
 	@mkdir -p $(@D)
 	@echo "CXX $@"
 	@$(CXX) $(CXX_FLAGS) -Werror $(SANITIZE) $< -o $@ $(LINK)

@@ -2,7 +2,7 @@
 //!
 //! Runs on the token thread alone, since it blocks.
 
-use crate::conf::OAuthSettings;
+use crate::conf::{OAuthSettings, Secret};
 use crate::security::sasl::assertion;
 use crate::security::sasl::oauth::{parse_extensions, printable, Token};
 use crate::security::sasl::oidc::{self, Refusal, Wanted};
@@ -88,10 +88,10 @@ impl Oidc {
             assertion = assertion::assertion(settings, now_ms()).map_err(|text| Refusal { passing: true, text })?;
             form.extend([("grant_type", JWT_BEARER), ("assertion", assertion.expose())]);
         } else {
-            let pair = Zeroizing::new(format!("{}:{}", s.client_id, s.client_secret.expose()));
-            let pair = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(pair.as_bytes()));
-            let header = Zeroizing::new(format!("Basic {}", *pair));
-            request = request.header("Authorization", header.as_str());
+            let pair = Secret::concat(&[&s.client_id, ":", s.client_secret.expose()]);
+            let pair = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(pair.expose()));
+            let header = Secret::concat(&["Basic ", &pair]);
+            request = request.header("Authorization", header.expose());
             form.push(("grant_type", "client_credentials"));
         }
         if !s.scope.is_empty() {

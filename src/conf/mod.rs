@@ -199,8 +199,12 @@ impl Conf {
             if shadowed && !self.modified[at] {
                 continue;
             }
-            let Some(text) = self.values[at].render(row) else { continue };
-            lines.push((row.name.to_owned(), if row.secret { REDACTED.to_owned() } else { text }));
+            // A secret is not even rendered: that would be a copy of it.
+            let text = match &self.values[at] {
+                Value::Text(Some(_)) if row.secret => Some(REDACTED.to_owned()),
+                value => value.render(row),
+            };
+            lines.extend(text.map(|text| (row.name.to_owned(), text)));
         }
         lines.sort();
         lines

@@ -14,6 +14,13 @@ impl Secret {
         Secret(Zeroizing::new(text.into()))
     }
 
+    /// The parts joined, with no copy left anywhere.
+    pub fn concat(parts: &[&str]) -> Secret {
+        let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|p| p.len()).sum()));
+        parts.iter().for_each(|p| text.push_str(p));
+        Secret(text)
+    }
+
     /// The secret itself. Keep no copies that are not wiped.
     pub fn expose(&self) -> &str {
         &self.0

@@ -6,6 +6,7 @@ use super::handle::{give, handle, take};
 use super::types::*;
 use crate::conf::{Conf, ConfError};
 use std::ffi::{c_char, c_int, c_void, CString};
+use zeroize::Zeroizing;
 
 /// The configuration of a producer. Not thread-safe: use it from one thread at a time.
 pub struct rk_conf_t {
@@ -103,7 +104,8 @@ pub unsafe extern "C" fn rk_conf_get(
         let c = live!(conf, rk_conf_res_t::RK_CONF_INVALID);
         // SAFETY: by contract.
         let Some(name) = (unsafe { text(name) }) else { return rk_conf_res_t::RK_CONF_INVALID };
-        let Ok(current) = c.conf.get(name) else { return rk_conf_res_t::RK_CONF_UNKNOWN };
+        // It may be a secret.
+        let Ok(current) = c.conf.get(name).map(Zeroizing::new) else { return rk_conf_res_t::RK_CONF_UNKNOWN };
         if !value_size.is_null() {
             // SAFETY: by contract.
             unsafe {

@@ -8,6 +8,7 @@ use crate::error::RespErr;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void, CString};
 use std::time::{Duration, Instant};
+use zeroize::Zeroize;
 
 /// The application's side of a configuration.
 #[derive(Clone, Copy)]
@@ -190,6 +191,7 @@ fn dispatch(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_
             let config = c_text(config.expose());
             // SAFETY: the application's function, called as its type says.
             unsafe { call(rk, config.as_ptr(), cb.opaque) };
+            config.into_bytes_with_nul().zeroize();
             1
         }
         Event::Stats(json) => {

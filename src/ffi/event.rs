@@ -7,6 +7,7 @@ use super::types::*;
 use crate::client::{Delivery, Event, Reports};
 use crate::error::RespErr;
 use std::ffi::{c_char, c_int, CString};
+use zeroize::Zeroize;
 
 /// An event. Not thread-safe, but any thread may use and free it.
 pub struct rk_event_t {
@@ -304,6 +305,10 @@ pub unsafe extern "C" fn rk_event_throttle(
 pub unsafe extern "C" fn rk_event_destroy(event: *mut rk_event_t) {
     guard!((), {
         // SAFETY: by contract.
-        drop(unsafe { take(event) });
+        let Some(e) = (unsafe { take(event) }) else { return };
+        if e.kind == RK_EVENT_OAUTHBEARER_TOKEN_REFRESH {
+            // `sasl.oauthbearer.config` may hold secrets.
+            e.text.into_bytes_with_nul().zeroize();
+        }
     })
 }

@@ -17,6 +17,11 @@ impl Writer {
         Self::default()
     }
 
+    /// An empty writer with room for so many bytes: up to there the buffer does not move.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self::from_vec(Vec::with_capacity(bytes))
+    }
+
     /// Appends to `buf`, whose content is kept.
     pub fn from_vec(buf: Vec<u8>) -> Self {
         Self { buf, error: None }

@@ -13,12 +13,15 @@ use crate::error::RespErr;
 use crate::protocol::api::ApiKey;
 use crate::protocol::messages::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 use crate::protocol::messages::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
-use crate::protocol::{negotiate, Reader};
+use crate::protocol::{negotiate, Reader, Writer};
 use crate::security::sasl::oauth::printable;
 use crate::security::sasl::{Exchange, Step};
 use rand::RngExt;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
+
+/// More than what a request has before and after its bytes, the client's id apart.
+const HEADER_ROOM: usize = 64;
 
 impl BrokerThread {
     /// The versions are known: the link is ready, or the client tells first who it is.
@@ -83,7 +86,10 @@ impl BrokerThread {
         let range = conn.version_range(ApiKey::SaslAuthenticate);
         let Some(version) = range.and_then(|(min, max)| negotiate(ApiKey::SaslAuthenticate, min, max)) else { return };
         let body = SaslAuthenticateRequest { auth_bytes: bytes };
-        self.send_simple(ApiKey::SaslAuthenticate, version, Purpose::Sasl, |w| body.encode(w, version));
+        // A buffer that grew would leave the secret behind where it was.
+        let room = bytes.len() + self.shared.settings.client_id.len() + HEADER_ROOM;
+        let w = Writer::with_capacity(room);
+        self.send_in(w, ApiKey::SaslAuthenticate, version, Purpose::Sasl, |w| body.encode(w, version));
     }
 
     /// An answer to SaslHandshake or SaslAuthenticate.

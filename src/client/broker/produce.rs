@@ -346,10 +346,21 @@ impl BrokerThread {
     }
 
     pub(super) fn send_simple(&mut self, api: ApiKey, version: i16, purpose: Purpose, body: impl FnOnce(&mut Writer)) {
+        self.send_in(Writer::new(), api, version, purpose, body);
+    }
+
+    /// As `send_simple`, written into that buffer.
+    pub(super) fn send_in(
+        &mut self,
+        mut w: Writer,
+        api: ApiKey,
+        version: i16,
+        purpose: Purpose,
+        body: impl FnOnce(&mut Writer),
+    ) {
         let deadline = self.api_deadline(api);
         let Link::Up(conn) = &mut self.link else { return };
         let id = conn.correlation_id();
-        let mut w = Writer::new();
         let start = begin_request(&mut w, api, version, id, Some(&self.shared.settings.client_id));
         body(&mut w);
         if w.end_frame(start, 0).is_ok() {

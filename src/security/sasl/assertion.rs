@@ -107,7 +107,7 @@ fn sign(s: &AssertionSettings, unsigned: &str) -> Result<Secret, String> {
             two_numbers(&signature).ok_or_else(|| wrong("the signature is not of ES256"))?
         }
     };
-    Ok(Secret::new(format!("{unsigned}.{}", BASE64URL.encode(signature))))
+    Ok(Secret::concat(&[unsigned, ".", &BASE64URL.encode(signature)]))
 }
 
 /// An ECDSA signature as JWS wants it (two numbers of 32 bytes), out of the ASN.1 that TLS wants.

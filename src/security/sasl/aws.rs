@@ -58,16 +58,17 @@ impl Signer {
         let request = Presign { host: &host, path: "/", query: &action, service: SERVICE, payload: &sha256_hex(b"") };
         let query = self.presign(&request, now_ms / 1000, LIFE_SECONDS);
         let agent = concat!("rkafka/", env!("CARGO_PKG_VERSION"));
-        let url = Zeroizing::new(format!("https://{host}/?{}&User-Agent={}", *query, encode(agent)));
-        let value = Zeroizing::new(BASE64URL.encode(url.as_bytes()));
+        let url = Secret::concat(&["https://", &host, "/?", query.expose(), "&User-Agent=", &encode(agent)]);
+        let value = Zeroizing::new(BASE64URL.encode(url.expose()));
         Token::new(&value, now_ms + LIFE_SECONDS * 1000, &self.access_key, Vec::new(), now_ms)
     }
 
     /// The query of a presigned GET request, its signature at the end.
-    fn presign(&self, r: &Presign<'_>, now: i64, expires: i64) -> Zeroizing<String> {
+    fn presign(&self, r: &Presign<'_>, now: i64, expires: i64) -> Secret {
         let (date, time) = stamp(now);
         let scope = format!("{date}/{}/{}/aws4_request", self.region, r.service);
-        let mut query: Vec<(String, String)> = r.query.iter().map(|(k, v)| (encode(k), encode(v))).collect();
+        let mut query: Vec<(String, Zeroizing<String>)> =
+            r.query.iter().map(|(k, v)| (encode(k).to_string(), encode(v))).collect();
         let mut add = |name: &str, value: &str| query.push((name.to_owned(), encode(value)));
         add("X-Amz-Algorithm", "AWS4-HMAC-SHA256");
         add("X-Amz-Credential", &format!("{}/{scope}", self.access_key));
@@ -77,14 +78,19 @@ impl Signer {
             add("X-Amz-Security-Token", self.session_token.expose());
         }
         add("X-Amz-SignedHeaders", "host");
-        query.sort();
-        let pairs: Vec<String> = query.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let query = Zeroizing::new(pairs.join("&"));
-        let canonical = Zeroizing::new(format!("GET\n{}\n{}\nhost:{}\n\nhost\n{}", r.path, *query, r.host, r.payload));
-        let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256_hex(canonical.as_bytes()));
+        query.sort_by(|a, b| (&a.0, a.1.as_str()).cmp(&(&b.0, b.1.as_str())));
+        let mut parts: Vec<&str> = Vec::new();
+        for (name, value) in &query {
+            let separator = if parts.is_empty() { "" } else { "&" };
+            parts.extend([separator, name, "=", value]);
+        }
+        let query = Secret::concat(&parts);
+        let canonical = ["GET\n", r.path, "\n", query.expose(), "\nhost:", r.host, "\n\nhost\n", r.payload];
+        let canonical = Secret::concat(&canonical);
+        let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256_hex(canonical.expose().as_bytes()));
         let key = signing_key(self.secret_key.expose(), &date, &self.region, r.service);
         let signature = hex(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), to_sign.as_bytes()).as_ref());
-        Zeroizing::new(format!("{}&X-Amz-Signature={signature}", *query))
+        Secret::concat(&[query.expose(), "&X-Amz-Signature=", &signature])
     }
 }
 
@@ -99,12 +105,14 @@ struct Presign<'a> {
 }
 
 fn signing_key(secret: &str, date: &str, region: &str, service: &str) -> Zeroizing<Vec<u8>> {
-    let mut key = Zeroizing::new(format!("AWS4{secret}").into_bytes());
-    for part in [date, region, service, "aws4_request"] {
-        let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), part.as_bytes());
-        key = Zeroizing::new(signed.as_ref().to_vec());
-    }
-    key
+    let first = Secret::concat(&["AWS4", secret]);
+    let signed = |key: &[u8], part: &str| {
+        let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), part.as_bytes());
+        Zeroizing::new(signed.as_ref().to_vec())
+    };
+    [region, service, "aws4_request"]
+        .iter()
+        .fold(signed(first.expose().as_bytes(), date), |key, part| signed(&key, part))
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
@@ -116,8 +124,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Percent-encoding as Signature Version 4 wants it.
-fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+fn encode(text: &str) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::with_capacity(3 * text.len()));
     for b in text.bytes() {
         if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~') {
             out.push(b as char);
@@ -162,7 +170,7 @@ mod tests {
             payload: "UNSIGNED-PAYLOAD",
         };
         assert_eq!(
-            *s.presign(&request, 1_369_353_600, 86_400),
+            s.presign(&request, 1_369_353_600, 86_400).expose(),
             "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2F\
              aws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=\
              aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"

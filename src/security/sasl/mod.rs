@@ -77,7 +77,8 @@ impl Exchange {
 
     /// An exchange by a token (RFC 7628).
     pub fn with_token(token: &Token) -> Exchange {
-        let mut first = Zeroizing::new(Vec::with_capacity(token.value.expose().len() + 64));
+        let extensions: usize = token.extensions.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        let mut first = Zeroizing::new(Vec::with_capacity(token.value.expose().len() + extensions + 64));
         first.extend_from_slice(b"n,,\x01auth=Bearer ");
         first.extend_from_slice(token.value.expose().as_bytes());
         for (name, value) in &token.extensions {
