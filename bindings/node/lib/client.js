@@ -142,14 +142,20 @@ class Client extends EventEmitter {
     }
     this._isDisconnecting = true;
     this._isConnected = false;
-    this._client.stop(() => {
+    const stopped = () => {
       this._isDisconnecting = false;
       const metrics = { ...this.metrics };
       this.metrics = {};
       this.emit('disconnected', metrics);
       if (cb) cb(null, metrics);
-    });
+    };
+    this._beforeStop(() => this._client.stop(stopped));
     return this;
+  }
+
+  /** For subclasses: what is to be done at the end, when the application can call nothing any more. */
+  _beforeStop(next) {
+    next();
   }
 
   /**

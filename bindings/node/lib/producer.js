@@ -178,14 +178,17 @@ class Producer extends Client {
     return this._client.native.length();
   }
 
-  /** @private The end without a flush. */
+  /** @private The end without a flush: messages that are not delivered yet are given up, with reports. */
   _disconnect(cb) {
-    if (this._isConnected) {
-      this._client.native.purge(PURGE_ALL);
-      this._client.drain();
-    }
-    this._pollInBackground(false);
     return super.disconnect(cb);
+  }
+
+  _beforeStop(next) {
+    this._client.native.purgeAndWait(PURGE_ALL, () => {
+      this._client.drain();
+      this._pollInBackground(false);
+      next();
+    });
   }
 
   /**

@@ -314,14 +314,15 @@ static napi_value client_len(napi_env env, napi_callback_info info)
     return js_int(env, client->rk ? rk_producer_len(client->rk) : 0);
 }
 
-/* purge(flags): an error code or 0. */
+/* purge(flags): an error code or 0. Does not wait until it is done. */
 static napi_value client_purge(napi_env env, napi_callback_info info)
 {
     client_t *client;
     napi_value argv[1];
     size_t argc = 1;
     napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&client);
-    return js_int(env, client->rk ? rk_producer_purge(client->rk, get_int(env, argv[0], 0)) : RK_RESP_ERR__STATE);
+    int flags = get_int(env, argv[0], 0) | RK_PURGE_F_NON_BLOCKING;
+    return js_int(env, client->rk ? rk_producer_purge(client->rk, flags) : RK_RESP_ERR__STATE);
 }
 
 /* setToken(token, lifetime in ms since the epoch, principal): throws if it can't be. An empty token tells of a failure. */
@@ -392,6 +393,7 @@ static const struct {
     {"start", op_start},
     {"stop", op_stop},
     {"flush", op_flush},
+    {"purgeAndWait", op_purge},
     {"metadata", op_metadata},
     {"transaction", op_transaction},
     {"sendOffsets", op_send_offsets},

@@ -285,6 +285,25 @@ napi_value op_flush(napi_env env, napi_callback_info info)
     return op ? op_run(env, op, argv[1]) : NULL;
 }
 
+static void purge_work(op_t *op)
+{
+    op->err = rk_producer_purge(op->rk, op->kind);
+}
+
+/* purgeAndWait(flags, callback): when it is called back, the reports of what was given up are there to be drained. */
+napi_value op_purge(napi_env env, napi_callback_info info)
+{
+    client_t *client;
+    napi_value argv[2];
+    size_t argc = 2;
+    napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&client);
+    op_t *op = using_rk(env, client, purge_work, 0);
+    if (!op)
+        return NULL;
+    op->kind = get_int(env, argv[0], 0);
+    return op_run(env, op, argv[1]);
+}
+
 static void metadata_work(op_t *op)
 {
     rk_topic_t *topic = NULL;

@@ -103,6 +103,7 @@ void client_drop_pending(client_t *client);
 napi_value op_start(napi_env env, napi_callback_info info);
 napi_value op_stop(napi_env env, napi_callback_info info);
 napi_value op_flush(napi_env env, napi_callback_info info);
+napi_value op_purge(napi_env env, napi_callback_info info);
 napi_value op_metadata(napi_env env, napi_callback_info info);
 napi_value op_transaction(napi_env env, napi_callback_info info);
 napi_value op_send_offsets(napi_env env, napi_callback_info info);

@@ -107,7 +107,7 @@ class Producer {
     await promised((cb) => link.native.flush(this.options.disconnectTimeout || FLUSH_MS, cb)).catch((e) => this.log.warn(`not all messages are delivered: ${e.message}`));
     for (const send of this.blocked.get(link) || []) send.reject(new KafkaJSError('The producer is disconnected'));
     this.blocked.delete(link);
-    link.native.purge(PURGE_ALL);
+    await promised((cb) => link.native.purgeAndWait(PURGE_ALL, cb));
     link.drain();
     await promised((cb) => link.stop(cb));
   }
