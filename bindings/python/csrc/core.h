@@ -108,6 +108,7 @@ typedef struct {
     const rk_message_t *raw; /* what key, value and headers are made of when first asked for; only within the callback */
     PyObject *topic, *key, *value, *headers, *error;
     int32_t partition, leader_epoch, timestamp_type;
+    int16_t delivery_count; /* of share groups' consumers: never in reports, but programs may make messages that have it */
     int64_t offset, timestamp;
     double latency; /* seconds, negative if not known */
 } Message;

@@ -80,8 +80,9 @@ static PyObject *message_timestamp(PyObject *self, PyObject *unused) {
     return Py_BuildValue("(iL)", (int)SELF->timestamp_type, (long long)SELF->timestamp);
 }
 
-/* Only consumers of share groups have one. */
-static PyObject *message_delivery_count(PyObject *self, PyObject *unused) { Py_RETURN_NONE; }
+static PyObject *message_delivery_count(PyObject *self, PyObject *unused) {
+    return SELF->delivery_count <= 0 ? or_none(NULL) : PyLong_FromLong(SELF->delivery_count);
+}
 
 static PyObject *set_slot(PyObject **slot, PyObject *object) {
     PyObject *old = *slot;
@@ -115,10 +116,10 @@ static PyObject *message_reduce(PyObject *self, PyObject *unused) {
     PyObject *key = message_key(self, NULL), *value = message_value(self, NULL), *headers = get_headers(SELF);
     PyObject *result = NULL;
     if (key && value && headers)
-        result = Py_BuildValue("O(OiLOOOO(iL)di)", (PyObject *)message_type, SELF->topic ? SELF->topic : Py_None,
+        result = Py_BuildValue("O(OiLOOOO(iL)dih)", (PyObject *)message_type, SELF->topic ? SELF->topic : Py_None,
                                (int)SELF->partition, (long long)SELF->offset, key, value, headers,
                                SELF->error ? SELF->error : Py_None, (int)SELF->timestamp_type,
-                               (long long)SELF->timestamp, SELF->latency, (int)SELF->leader_epoch);
+                               (long long)SELF->timestamp, SELF->latency, (int)SELF->leader_epoch, SELF->delivery_count);
     Py_XDECREF(key);
     Py_XDECREF(value);
     Py_XDECREF(headers);
@@ -159,7 +160,7 @@ static PyObject *message_compare(PyObject *self, PyObject *other, int op) {
 static void blank(Message *m) {
     m->raw = NULL;
     m->topic = m->key = m->value = m->headers = m->error = NULL;
-    m->partition = m->leader_epoch = -1;
+    m->partition = m->leader_epoch = m->delivery_count = -1;
     m->timestamp_type = 0;
     m->offset = RK_OFFSET_INVALID;
     m->timestamp = 0;
@@ -207,10 +208,11 @@ static int message_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"topic", "partition", "offset", "key", "value", "headers", "error", "timestamp", "latency",
                             "leader_epoch", "delivery_count", NULL};
     PyObject *topic = NULL, *key = NULL, *value = NULL, *headers = NULL, *error = NULL, *timestamp = NULL;
-    int partition = -1, leader_epoch = -1, delivery_count = -1;
+    int partition = -1, leader_epoch = -1;
+    short delivery_count = -1;
     long long offset = -1;
     double latency = -1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OiLOOOOOdii", names, &topic, &partition, &offset, &key, &value,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OiLOOOOOdih", names, &topic, &partition, &offset, &key, &value,
                                      &headers, &error, &timestamp, &latency, &leader_epoch, &delivery_count))
         return -1;
     int type = 0;
@@ -234,6 +236,7 @@ static int message_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     SELF->partition = partition < 0 ? -1 : partition;
     SELF->offset = offset < 0 ? RK_OFFSET_INVALID : offset;
     SELF->leader_epoch = leader_epoch < 0 ? -1 : leader_epoch;
+    SELF->delivery_count = delivery_count <= 0 ? -1 : delivery_count;
     SELF->timestamp_type = type;
     SELF->timestamp = ms;
     SELF->latency = latency < 0 ? -1.0 : latency;
@@ -259,7 +262,7 @@ static PyMethodDef methods[] = {
     {"timestamp", message_timestamp, METH_NOARGS, "(type, milliseconds since the epoch)."},
     {"latency", message_latency, METH_NOARGS, "Seconds from produce() to the broker's answer, or None."},
     {"leader_epoch", message_leader_epoch, METH_NOARGS, "Leader epoch, or None if it is not known."},
-    {"delivery_count", message_delivery_count, METH_NOARGS, "None: consumers of share groups have one."},
+    {"delivery_count", message_delivery_count, METH_NOARGS, "How often a share group's consumer has been given the message; None in reports."},
     {"set_topic", message_set_topic, METH_O, "Sets what topic() answers."},
     {"set_key", message_set_key, METH_O, "Sets what key() answers."},
     {"set_value", message_set_value, METH_O, "Sets what value() answers."},

@@ -93,6 +93,10 @@ class Messages(unittest.TestCase):
         self.assertEqual(m, pickle.loads(pickle.dumps(m)))
         self.assertNotEqual(m, Message("t", 1, 3, b"k", b"v", [("a", b"b")], None, (1, 4), 0.5, 3))
         self.assertNotEqual(m, 5)
+        m = pickle.loads(pickle.dumps(Message(delivery_count=7)))
+        self.assertEqual(m.delivery_count(), 7)
+        with self.assertRaises(OverflowError):
+            Message(delivery_count=40000)
 
         class Mine(Message):
             def __init__(self, *args):
