@@ -71,7 +71,12 @@ static int call_back(PyObject *callback, PyObject *error, Message *m) {
 
 void dispatch_reports(rk_producer_t *rk, const rk_message_t *messages, size_t count, void *opaque) {
     Producer *self = opaque;
-    CallState *call = core_innermost;
+    CallState *call;
+    uint64_t failed = 0;
+    for (size_t i = 0; i < count; i++)
+        failed += messages[i].err != RK_RESP_ERR_NO_ERROR;
+    if (failed)
+        __atomic_add_fetch(&self->failed, failed, __ATOMIC_RELAXED);
     /* Nobody to be told: no callback for all, none of a single message. Read without the GIL; a message on its way has
        counted its callback before it was produced. */
     if (!self->on_delivery && !__atomic_load_n(&self->callbacks, __ATOMIC_ACQUIRE))

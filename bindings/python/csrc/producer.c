@@ -400,6 +400,10 @@ static PyObject *producer_name(PyObject *self, void *unused) {
     return core_alive(SELF) ? PyUnicode_FromString(rk_producer_name(SELF->rk)) : NULL;
 }
 
+static PyObject *producer_failed(PyObject *self, void *unused) {
+    return PyLong_FromUnsignedLongLong(__atomic_load_n(&SELF->failed, __ATOMIC_RELAXED));
+}
+
 static PyObject *producer_fatal_error(PyObject *self, PyObject *unused) {
     char text[512];
     if (!core_alive(SELF))
@@ -444,6 +448,7 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef getters[] = {
     {"name", producer_name, NULL, "The client's name, as in logs.", NULL},
+    {"failed", producer_failed, NULL, "Messages that have been reported as failed so far.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -104,23 +104,34 @@ class Metrics(Case):
         self.assertEqual(v["buffer-available-bytes"], v["buffer-total-bytes"])
         self.assertEqual(v["record-error-rate"], 0)
 
+    def test_failed_records_are_counted(self):
+        metrics = ProducerMetrics()
+        p = self.producer({"statistics.interval.ms": 50, "stats_cb": metrics.update})
+        metrics.watch(p)
+        p.produce("topic", "good")
+        for _ in range(3):
+            p.produce("topic", "bad", partition=99)
+        p.flush()
+        self.assertEqual(p.failed, 3)
+        self.eventually(lambda: p.poll(0.1) and metrics.values["record-error-rate"] > 0, "the error rate")
+
     def test_arithmetic(self):
         m = ProducerMetrics()
         broker = {"txretries": 0, "txerrs": 0, "req_timeouts": 0, "state": "UP", "rtt": {"avg": 2000, "cnt": 3, "max": 9000}}
         one = {"name": "p", "ts": 1000000, "age": 1000000, "txmsgs": 10, "txmsg_bytes": 1000, "tx_bytes": 500, "tx": 5,
                "msg_size": 40, "msg_size_max": 100, "msg_cnt": 4, "brokers": {"a": broker, "b": {"rtt": {"avg": 4000, "cnt": 1}}},
-               "topics": {"t": {"batchsize": {"avg": 100, "cnt": 1}}, "u": {"batchsize": {"avg": 400, "cnt": 2}}}}
+               "topics": {"t": {"batchsize": {"avg": 100, "cnt": 1}, "batchcnt": {"avg": 3, "cnt": 1}}, "u": {"batchsize": {"avg": 400, "cnt": 2}}}}
         m.update(json.dumps(one))
         self.assertEqual(m.values["record-send-rate"], 10)
         two = dict(one, ts=3000000, txmsgs=50, txmsg_bytes=5000, tx_bytes=1500)
-        two["brokers"] = {"a": dict(broker, txretries=4, txerrs=1, req_timeouts=1)}
+        two["brokers"] = {"a": dict(broker, txretries=4, waitresp_cnt=2)}
         m.update(json.dumps(two))
         v = m.values
         self.assertEqual(v["record-send-rate"], 20)
         self.assertEqual(v["byte-rate"], 2000)
         self.assertEqual(v["compression-rate-avg"], 0.25)
-        self.assertEqual(v["record-retry-rate"], 2)
-        self.assertEqual(v["record-error-rate"], 1)
+        self.assertEqual(v["record-retry-rate"], 6)
+        self.assertEqual(v["requests-in-flight"], 2)
         self.assertEqual(v["request-latency-avg"], 2)
         self.assertEqual(v["batch-size-avg"], 300)
         self.assertEqual(v["buffer-available-bytes"], 60)

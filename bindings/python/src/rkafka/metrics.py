@@ -2,6 +2,7 @@
 
     metrics = ProducerMetrics()
     producer = Producer({..., "statistics.interval.ms": 5000, "stats_cb": metrics.update})
+    metrics.watch(producer)             # for record-error-rate
     metrics.values["record-send-rate"]
     exporter = metrics.serve(9400)      # http://127.0.0.1:9400/metrics
 """
@@ -14,6 +15,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Dict, Iterable, List, Optional
 
+from ._core import Producer
+
 # Name, what it is. Rates are per second, over the time between two statistics documents.
 DESCRIPTIONS: Dict[str, str] = {
     "record-send-rate": "Records sent per second",
@@ -24,13 +27,14 @@ DESCRIPTIONS: Dict[str, str] = {
     "request-latency-avg": "Mean time from request to answer, in milliseconds",
     "request-latency-max": "Longest time from request to answer, in milliseconds",
     "record-queue-time-avg": "Mean time from produce to the request, in milliseconds",
-    "record-retry-rate": "Requests sent again per second",
-    "record-error-rate": "Requests that failed per second",
+    "record-retry-rate": "Records sent again per second",
+    "record-error-rate": "Records per second that were given up with an error",
     "compression-rate-avg": "Bytes written to brokers per byte of records, over the last interval",
     "batch-size-avg": "Mean size of a batch as sent, in bytes",
     "records-per-request-avg": "Mean number of records in a batch",
     "buffer-total-bytes": "Bytes that the queue may hold",
     "buffer-available-bytes": "Bytes of the queue that are free",
+    "requests-in-flight": "Requests that wait for their answers",
     "waiting-records": "Records in the queue or on their way",
     "produce-throttle-time-avg": "Mean time of throttling by brokers, in milliseconds",
     "connection-count": "Brokers that are connected",
@@ -53,7 +57,12 @@ class ProducerMetrics:
         self.values: Dict[str, float] = {name: 0.0 for name in DESCRIPTIONS}
         self.client_id = ""
         self._last: Optional[Dict[str, float]] = None
+        self._producer: Optional[Producer] = None
         self._lock = threading.Lock()
+
+    def watch(self, producer: Producer) -> None:
+        """Counts the messages that this producer reports as failed; without it record-error-rate stays 0."""
+        self._producer = producer
 
     def update(self, stats: str) -> None:
         """Takes a statistics document."""
@@ -67,7 +76,7 @@ class ProducerMetrics:
             "wire": float(document.get("tx_bytes", 0)),
             "requests": float(document.get("tx", 0)),
             "retries": float(sum(b.get("txretries", 0) for b in brokers)),
-            "errors": float(sum(b.get("txerrs", 0) + b.get("req_timeouts", 0) for b in brokers)),
+            "errors": float(self._producer.failed if self._producer is not None else 0),
         }
         last = self._last or {**{k: 0.0 for k in now}, "time": now["time"] - float(document.get("age", 0)) / 1e6}
         seconds = now["time"] - last["time"]
@@ -77,6 +86,7 @@ class ProducerMetrics:
 
         records = max(now["bytes"] - last["bytes"], 0.0)
         rtt = [b.get("rtt", {}) for b in brokers]
+        records_per_batch = _mean(t.get("batchcnt", {}) for t in topics)
         values = {
             "record-send-rate": rate("records"),
             "record-send-total": now["records"],
@@ -86,13 +96,15 @@ class ProducerMetrics:
             "request-latency-avg": _mean(rtt) / 1000,
             "request-latency-max": max((w.get("max", 0) for w in rtt), default=0) / 1000,
             "record-queue-time-avg": _mean(b.get("int_latency", {}) for b in brokers) / 1000,
-            "record-retry-rate": rate("retries"),
+            # What is sent again are batches.
+            "record-retry-rate": rate("retries") * (records_per_batch or 1),
             "record-error-rate": rate("errors"),
             "compression-rate-avg": (now["wire"] - last["wire"]) / records if records else 0.0,
             "batch-size-avg": _mean(t.get("batchsize", {}) for t in topics),
-            "records-per-request-avg": _mean(t.get("batchcnt", {}) for t in topics),
+            "records-per-request-avg": records_per_batch,
             "buffer-total-bytes": float(document.get("msg_size_max", 0)),
             "buffer-available-bytes": float(document.get("msg_size_max", 0) - document.get("msg_size", 0)),
+            "requests-in-flight": float(sum(b.get("waitresp_cnt", 0) for b in brokers)),
             "waiting-records": float(document.get("msg_cnt", 0)),
             "produce-throttle-time-avg": _mean(b.get("throttle", {}) for b in brokers),
             "connection-count": float(sum(b.get("state") == "UP" for b in brokers)),
