@@ -89,7 +89,7 @@ class Aio(unittest.IsolatedAsyncioTestCase):
             await p.list_topics()
             await (await p.produce("topic", "v"))
             task.cancel()
-            self.assertGreater(turns, 10)
+            self.assertGreater(turns, 5)  # over a hundred on an idle machine
             self.cluster.delay(0)
 
     async def test_transactions(self):

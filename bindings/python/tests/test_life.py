@@ -174,11 +174,13 @@ class Ends(Case):
 
         def work():
             try:
-                while True:
+                for _ in range(2000):
                     try:
                         p.produce("topic", "v", on_delivery=lambda e, m: None)
                     except BufferError:
                         pass
+                    p.poll(0)
+                while True:
                     p.poll(0.01)
             except RuntimeError as e:
                 if "closed" not in str(e):
@@ -190,7 +192,6 @@ class Ends(Case):
         for t in threads:
             t.start()
         time.sleep(0.1)
-        # close() flushes while others produce; purge keeps that short.
         p.close()
         for t in threads:
             t.join(30)

@@ -83,7 +83,7 @@ class Use(Page):
         self.assertEqual(self.cells("A")[3], "0")
         self.assertEqual(self.page.inner_text("#problem"), "")
         samples = self.page.evaluate("state.lines.map((c) => c.samples.A.length)")
-        self.assertGreaterEqual(min(samples), 3)
+        self.assertGreaterEqual(min(samples), 2)
         self.assertEqual(self.page.evaluate("Object.values(state.bars.counts.A).reduce((a, b) => a + b)"), 20000)
         # Every chart has drawn something beside its axes: colours of run A are on its canvas.
         drawn = self.page.evaluate("""[...document.querySelectorAll(".charts canvas")].map((c) => {
