@@ -186,31 +186,31 @@ export interface GlobalProperties {
   'sasl.oauthbearer.token.endpoint.url'?: string | undefined;
   /** Claim that names the principal. */
   'sasl.oauthbearer.sub.claim.name'?: string | undefined;
-  /** Refused. */
+  /** How the client proves itself to the token endpoint. */
   'sasl.oauthbearer.grant.type'?: 'client_credentials' | 'urn:ietf:params:oauth:grant-type:jwt-bearer' | undefined;
-  /** Refused. */
+  /** Algorithm that signs the assertion. */
   'sasl.oauthbearer.assertion.algorithm'?: 'RS256' | 'ES256' | undefined;
-  /** Refused. */
+  /** File of the key that signs the assertion (PEM), read for each. */
   'sasl.oauthbearer.assertion.private.key.file'?: string | undefined;
-  /** Refused. */
+  /** Password of that key (encrypted PKCS#8). */
   'sasl.oauthbearer.assertion.private.key.passphrase'?: string | undefined;
-  /** Refused. */
+  /** That key itself (PEM). */
   'sasl.oauthbearer.assertion.private.key.pem'?: string | undefined;
-  /** Refused. */
+  /** File of an assertion that is ready, read for each token; then none is made. */
   'sasl.oauthbearer.assertion.file'?: string | undefined;
-  /** Refused. */
+  /** Audience of the assertion (`aud`). */
   'sasl.oauthbearer.assertion.claim.aud'?: string | undefined;
-  /** Refused. */
+  /** Seconds for which the assertion is valid (`exp`). */
   'sasl.oauthbearer.assertion.claim.exp.seconds'?: number | undefined;
-  /** Refused. */
+  /** Issuer of the assertion (`iss`). */
   'sasl.oauthbearer.assertion.claim.iss'?: string | undefined;
-  /** Refused. */
+  /** Give each assertion an id of its own (`jti`). */
   'sasl.oauthbearer.assertion.claim.jti.include'?: boolean | undefined;
-  /** Refused. */
+  /** Seconds before now from which the assertion is valid (`nbf`). */
   'sasl.oauthbearer.assertion.claim.nbf.seconds'?: number | undefined;
-  /** Refused. */
+  /** Subject of the assertion (`sub`). */
   'sasl.oauthbearer.assertion.claim.sub'?: string | undefined;
-  /** Refused. */
+  /** File of a JSON object with the objects `header` and `payload`, to which the assertion adds what the other properties say. */
   'sasl.oauthbearer.assertion.jwt.template.file'?: string | undefined;
   /** Refused. */
   'sasl.oauthbearer.metadata.authentication.type'?: 'none' | 'azure_imds' | 'aws_iam' | undefined;
