@@ -33,6 +33,7 @@ node-addon: library $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),,node-module
 	$(CC) $(NODE_CFLAGS) -shared -I$(NODE_HEADERS) -Iinclude $(NODE_SOURCES) -o $(NODE_PREBUILDS)/rkafka.node.new \
 	    -L$(RUST_DIR) -lrkafka -Wl,-rpath,'$$ORIGIN' -pthread
 	@mv $(NODE_PREBUILDS)/rkafka.node.new $(NODE_PREBUILDS)/rkafka.node
+	@$(NODE) $(NODE_DIR)/tools/types.js
 
 # Tools of development; none of them has a script to run.
 node-modules: $(NODE_DIR)/node_modules/.package-lock.json
@@ -41,18 +42,20 @@ $(NODE_DIR)/node_modules/.package-lock.json: $(NODE_DIR)/package-lock.json
 	@touch $@
 
 test: test-node
-test-node:
-ifneq ($(HAVE_NODE),yes)
-	@echo "SKIPPED: the Node binding: node and npm are not installed"
-else
-	@$(MAKE) --no-print-directory node
+ifeq ($(HAVE_NODE),yes)
+test-node: node
 	@$(MAKE) --no-print-directory node-modules || echo "SKIPPED: the types of the Node binding: npm cannot get typescript"
-	cd $(NODE_DIR) && PACKAGE=$(firstword $(wildcard $(abspath $(NODE_OUT))/rkafka-*.tgz)) $(NODE) --test test/*.test.js
+	cd $(NODE_DIR) && PACKAGE=$$(ls $(abspath $(NODE_OUT))/rkafka-*.tgz) $(NODE) --test test/*.test.js
+else
+test-node:
+	@echo "SKIPPED: the Node binding: node and npm are not installed"
 endif
 
 # node-rdkafka has no prebuilt library for everybody: it is built against Debian's librdkafka-dev, into build/.
 NODE_PEER_VERSION := 3.6.1
 NODE_PEER := $(NODE_OUT)/peer/node_modules/node-rdkafka
+# A package of its own in Debian, part of npm elsewhere.
+NODE_GYP = $(or $(shell command -v node-gyp),$(NODE) "$$($(NPM) root -g)/npm/node_modules/node-gyp/bin/node-gyp.js")
 NODE_PEER_TESTS := $(NODE_OUT)/peer-tests
 test-node-peer: node-addon
 	@mkdir -p $(NODE_PEER_TESTS)
@@ -69,6 +72,6 @@ $(NODE_PEER)/build/Release/node-librdkafka.node:
 	@mkdir -p $(NODE_OUT)/peer
 	cd $(NODE_OUT)/peer && echo '{"private":true}' > package.json && \
 	    $(NPM) install --ignore-scripts --no-audit --no-fund --silent node-rdkafka@$(NODE_PEER_VERSION)
-	cd $(NODE_PEER) && BUILD_LIBRDKAFKA=0 $(NODE) "$$($(NPM) root -g)/npm/node_modules/node-gyp/bin/node-gyp.js" \
+	cd $(NODE_PEER) && BUILD_LIBRDKAFKA=0 $(NODE_GYP) \
 	    rebuild $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),--nodedir=$(abspath $(NODE_OWN_HEADERS)/../..)) \
 	    > ../../build.log 2>&1 || { tail -n 20 ../../build.log; exit 1; }

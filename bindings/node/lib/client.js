@@ -191,6 +191,12 @@ class Client extends EventEmitter {
     this._client.native.setToken(this._token, Date.now() + TOKEN_LIFETIME_MS, 'rkafka');
   }
 
+  /** Replaces sasl.username and sasl.password from the next authentication on. */
+  setSaslCredentials(username, password) {
+    LibrdKafkaError.wrap(this._client.native.setSaslCredentials(username, password));
+    return this;
+  }
+
   isConnected() {
     return this._isConnected;
   }

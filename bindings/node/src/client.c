@@ -307,6 +307,13 @@ static napi_value client_produce(napi_env env, napi_callback_info info)
 
 /* ---- small calls ---- */
 
+static void free_secret(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 static napi_value client_len(napi_env env, napi_callback_info info)
 {
     client_t *client;
@@ -325,7 +332,7 @@ static napi_value client_purge(napi_env env, napi_callback_info info)
     return js_int(env, client->rk ? rk_producer_purge(client->rk, flags) : RK_RESP_ERR__STATE);
 }
 
-/* setToken(token, lifetime in ms since the epoch, principal): throws if it can't be. An empty token tells of a failure. */
+/* setToken(token, lifetime in ms since the epoch, principal): throws if it can't be. */
 static napi_value client_set_token(napi_env env, napi_callback_info info)
 {
     client_t *client;
@@ -343,11 +350,39 @@ static napi_value client_set_token(napi_env env, napi_callback_info info)
     napi_get_value_int64(env, argv[1], &lifetime);
     rk_resp_err_t err = rk_producer_oauthbearer_set_token(client->rk, token, lifetime, principal ? principal : "", NULL,
                                                           0, text, sizeof text);
-    free(token);
+    free_secret(token);
     free(principal);
     if (err)
         throw_error(env, err, text[0] ? text : NULL);
     return NULL;
+}
+
+/* setTokenFailure(text): it is asked for again later. An error code or 0. */
+static napi_value client_set_token_failure(napi_env env, napi_callback_info info)
+{
+    client_t *client;
+    napi_value argv[1];
+    size_t argc = 1;
+    napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&client);
+    char *text = get_string(env, argv[0]);
+    rk_resp_err_t err = client->rk ? rk_producer_oauthbearer_set_token_failure(client->rk, text) : RK_RESP_ERR__STATE;
+    free(text);
+    return js_int(env, err);
+}
+
+/* setSaslCredentials(username, password): an error code or 0. */
+static napi_value client_set_sasl_credentials(napi_env env, napi_callback_info info)
+{
+    client_t *client;
+    napi_value argv[2];
+    size_t argc = 2;
+    napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&client);
+    char *username = get_string(env, argv[0]), *password = get_string(env, argv[1]);
+    rk_resp_err_t err = client->rk ? rk_producer_set_sasl_credentials(client->rk, username, password)
+                                   : RK_RESP_ERR__STATE;
+    free(username);
+    free_secret(password);
+    return js_int(env, err);
 }
 
 /* fatalError(): an Error, or null. */
@@ -388,6 +423,8 @@ static const struct {
     {"length", client_len},
     {"purge", client_purge},
     {"setToken", client_set_token},
+    {"setTokenFailure", client_set_token_failure},
+    {"setSaslCredentials", client_set_sasl_credentials},
     {"fatalError", client_fatal_error},
     {"beginTransaction", client_begin},
     {"start", op_start},
@@ -412,7 +449,7 @@ static bool configure(napi_env env, rk_conf_t *conf, napi_value pairs)
         text[0] = 0;
         bool ok = rk_conf_set(conf, name, value, text, sizeof text) == RK_CONF_OK;
         free(name);
-        free(value);
+        free_secret(value); /* it may be a password */
         if (!ok) {
             throw_error(env, RK_RESP_ERR__INVALID_ARG, text);
             return false;

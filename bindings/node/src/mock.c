@@ -175,6 +175,44 @@ static napi_value mock_request_count(napi_env env, napi_callback_info info)
     return js_number(env, (double)rk_mock_request_cnt(cluster, (int16_t)get_int(env, argv[0], 0)));
 }
 
+/* setSasl(mechanisms, session lifetime in ms): null for none. */
+static napi_value mock_set_sasl(napi_env env, napi_callback_info info)
+{
+    napi_value argv[2];
+    rk_mock_cluster_t *cluster = cluster_of(env, info, argv, 2);
+    char *mechanisms = get_string(env, argv[0]);
+    rk_resp_err_t err = rk_mock_set_sasl(cluster, mechanisms, get_int(env, argv[1], 0));
+    free(mechanisms);
+    return done(env, err);
+}
+
+/* setUser(name, password) */
+static napi_value mock_set_user(napi_env env, napi_callback_info info)
+{
+    napi_value argv[2];
+    rk_mock_cluster_t *cluster = cluster_of(env, info, argv, 2);
+    char *name = get_string(env, argv[0]), *password = get_string(env, argv[1]);
+    rk_resp_err_t err = rk_mock_set_user(cluster, name, password);
+    free(name);
+    free(password);
+    return done(env, err);
+}
+
+/* setTls(certificate, key): PEM. */
+static napi_value mock_set_tls(napi_env env, napi_callback_info info)
+{
+    napi_value argv[2];
+    rk_mock_cluster_t *cluster = cluster_of(env, info, argv, 2);
+    char text[ERRSTR_SIZE] = "";
+    char *certificate = get_string(env, argv[0]), *key = get_string(env, argv[1]);
+    rk_resp_err_t err = rk_mock_set_tls(cluster, certificate, key, NULL, text, sizeof text);
+    free(certificate);
+    free(key);
+    if (err)
+        throw_error(env, err, text);
+    return NULL;
+}
+
 /* close(): later calls answer as for no cluster. */
 static napi_value mock_close(napi_env env, napi_callback_info info)
 {
@@ -203,6 +241,9 @@ static const struct {
     {"pushErrors", mock_push_errors},
     {"throttle", mock_throttle},
     {"requestCount", mock_request_count},
+    {"setSasl", mock_set_sasl},
+    {"setUser", mock_set_user},
+    {"setTls", mock_set_tls},
     {"close", mock_close},
 };
 

@@ -1,9 +1,7 @@
 'use strict';
 
 // Writes types/config.d.ts from CONFIGURATION.md, and types/errors.d.ts from the library's error codes.
-//
-//   node tools/types.js            writes them
-//   node tools/types.js --check    fails if they are not current
+// Part of `make node`, so that they are always those of the library in the package.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -72,13 +70,5 @@ function errors() {
   return `${NOTE}\n/** Error codes by name. */\nexport interface ErrorCodes {\n${rows.join('\n')}\n}\n`;
 }
 
-let stale = false;
-for (const [file, text] of [['config.d.ts', config()], ['errors.d.ts', errors()]]) {
-  const to = path.join(TYPES, file);
-  if (!process.argv.includes('--check')) fs.writeFileSync(to, text);
-  else if (!fs.existsSync(to) || fs.readFileSync(to, 'utf8') !== text) {
-    console.error(`types/${file} is not current: node tools/types.js`);
-    stale = true;
-  }
-}
-process.exitCode = stale ? 1 : 0;
+fs.writeFileSync(path.join(TYPES, 'config.d.ts'), config());
+fs.writeFileSync(path.join(TYPES, 'errors.d.ts'), errors());

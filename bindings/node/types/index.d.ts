@@ -164,6 +164,8 @@ export abstract class Client extends EventEmitter {
   disconnect(timeout: NumberNullUndefined, cb?: (err: null, metrics: ClientMetrics) => void): this;
   getMetadata(options?: MetadataOptions, cb?: (err: LibrdKafkaError | Error | null, metadata: Metadata) => void): void;
   setOauthBearerToken(token: string): this;
+  /** From the next authentication on. */
+  setSaslCredentials(username: string, password: string): this;
   isConnected(): boolean;
   /** Milliseconds. */
   connectedTime(): number;

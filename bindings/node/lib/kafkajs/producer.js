@@ -187,6 +187,7 @@ class Producer {
       link.native.setToken(value, lifetime, principal);
     } catch (e) {
       this.log.error(`no token from oauthBearerProvider: ${e.message}`);
+      link.native.setTokenFailure(e.message || 'no token'); // which asks again in ten seconds
     }
   }
 
