@@ -81,6 +81,7 @@ class Cluster:
         self.version = version
         self.libs = os.path.join(ROOT, "build", "kafka-libs", version)
         self.log = log
+        self.jvm = ()  # further options of the nodes' virtual machines
         self.children = {}  # pid -> Popen of the nodes that this process has started
 
     # ---- files ----
@@ -162,7 +163,7 @@ class Cluster:
         with open(self.path(node, "stdout.log"), "ab") as out:
             child = subprocess.Popen(
                 self.java("-Xmx400m", f"-Djava.io.tmpdir={tmp}", f"-Drkafka.log={self.path(node, 'server.log')}",
-                          "-Drkafka.appender=node", "-Drkafka.level=INFO",
+                          "-Drkafka.appender=node", "-Drkafka.level=INFO", *self.jvm,
                           "kafka.Kafka", self.path(node, "server.properties")),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         self.children[child.pid] = child

@@ -21,14 +21,15 @@ from clients import NOT_PERSISTED, Failure, Message, Producing, Topics, check_lo
 
 sys.path.append(os.path.join(kafka.ROOT, "tests"))
 from certificates import authority, openssl  # noqa: E402: of the folder above
+from tokens import AUDIENCE, ENDPOINT_AUDIENCE, TokenEndpoint  # noqa: E402
 
 LISTENERS = {"SSL": "SSL", "MTLS": "SSL", "OTHERNAME": "SSL", "SASL_PLAINTEXT": "SASL_PLAINTEXT", "SASL_SSL": "SASL_SSL",
-             "PLAINONLY": "SASL_PLAINTEXT", "REAUTH": "SASL_SSL"}
-USER, PASSWORD, KEY_PASSWORD = "alice", "alice-secret", "of the key"
+             "PLAINONLY": "SASL_PLAINTEXT", "REAUTH": "SASL_SSL", "OIDC": "SASL_SSL"}
+USER, PASSWORD, KEY_PASSWORD, CLIENT_SECRET = "alice", "alice-secret", "of the key", "client-secret"
 MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 MESSAGES = 100
 # Enough for a refusal and its second attempt on a machine that is busy.
-REFUSED_AFTER_MS = 6000
+REFUSED_AFTER_MS = 10000
 # Kafka lets a connection authenticate again once a second at most; a client does so when 85 to 95 % of a session are over.
 SESSION_MS, SESSIONS = 1500, 4
 TIMED_OUT = -192
@@ -36,7 +37,7 @@ TIMED_OUT = -192
 
 # ---- the broker ----
 
-def broker_settings(folder, ca, issue):
+def broker_settings(folder, ca, issue, jwks):
     def store(name, hosts):
         certificate, key = issue(name, hosts)
         path = os.path.join(folder, f"{name}-store.pem")
@@ -69,6 +70,14 @@ def broker_settings(folder, ca, issue):
     for listener in ("sasl_plaintext", "sasl_ssl", "reauth"):
         for mechanism, line in jaas.items():
             settings[f"listener.name.{listener}.{mechanism}.sasl.jaas.config"] = line
+    # Tokens of an endpoint, their signatures checked; everywhere else they are unsecured ones.
+    settings["listener.name.oidc.sasl.enabled.mechanisms"] = "OAUTHBEARER"
+    settings["listener.name.oidc.oauthbearer.sasl.jaas.config"] = (
+        f'{package}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";')
+    settings["listener.name.oidc.oauthbearer.sasl.server.callback.handler.class"] = (
+        f"{package}.oauthbearer.OAuthBearerValidatorCallbackHandler")
+    settings["sasl.oauthbearer.jwks.endpoint.url"] = f"file://{jwks}"
+    settings["sasl.oauthbearer.expected.audience"] = AUDIENCE
     for mechanism in jaas:
         settings[f"listener.name.reauth.{mechanism}.connections.max.reauth.ms"] = SESSION_MS
     return settings
@@ -108,7 +117,41 @@ def sasl(mechanism, user=USER, password=PASSWORD, scope="produce", life=3600):
     return {"sasl.mechanisms": mechanism, "sasl.username": user, "sasl.password": password}
 
 
-def matrix(folder, ca, issue):
+def token_endpoint(folder, issue):
+    """The endpoint, and keys to sign assertions with: of RSA and of P-256, which it knows, and a stranger's."""
+    certificate, key = issue("endpoint", f"IP:{kafka.HOST}")
+    rsa, signing = issue("assertions")[1], issue("tokens")[1]
+    ec, stranger = os.path.join(folder, "assertions-ec.key"), issue("stranger")[1]
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", ec)
+    for k in (rsa, ec):
+        openssl("pkey", "-in", k, "-pubout", "-out", k + ".pub")
+    endpoint = TokenEndpoint(folder, certificate, key, signing, USER, CLIENT_SECRET, [rsa + ".pub", ec + ".pub"])
+    return endpoint, {"RS256": rsa, "ES256": ec, "stranger": stranger}
+
+
+def oidc_rows(add, ca, endpoint, keys):
+    base = {"ssl.ca.location": ca, "https.ca.location": ca, "sasl.mechanisms": "OAUTHBEARER",
+            "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.token.endpoint.url": endpoint.url}
+
+    def client(secret=CLIENT_SECRET, **more):
+        return {**base, "sasl.oauthbearer.client.id": USER, "sasl.oauthbearer.client.secret": secret, **more}
+
+    def assertion(key, algorithm):
+        return {**base, "sasl.oauthbearer.grant.type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "sasl.oauthbearer.assertion.algorithm": algorithm,
+                "sasl.oauthbearer.assertion.private.key.file": keys[key],
+                "sasl.oauthbearer.assertion.claim.aud": ENDPOINT_AUDIENCE}
+
+    add("sasl_ssl", "OIDC credentials", "right", "OIDC", client())
+    add("sasl_ssl", "OIDC credentials", "wrong secret", "OIDC", client("guess"), "invalid_client.*client.secret")
+    add("sasl_ssl", "OIDC credentials", "token for another", "OIDC", client(**{"sasl.oauthbearer.scope": "another"}),
+        "authentication error.*audience")
+    for algorithm in ("RS256", "ES256"):
+        add("sasl_ssl", "OIDC JWT-bearer", f"right, {algorithm}", "OIDC", assertion(algorithm, algorithm))
+    add("sasl_ssl", "OIDC JWT-bearer", "stranger's key", "OIDC", assertion("stranger", "RS256"), "signed by nobody known")
+
+
+def matrix(folder, ca, issue, tokens):
     other_ca, other_issue = authority(folder, "other-ca")
 
     def identity(certificate, key):
@@ -158,6 +201,7 @@ def matrix(folder, ca, issue):
         "no trusted CA")
     add("sasl_plaintext", "SCRAM-SHA-256", "mechanism not offered", "PLAINONLY", sasl("SCRAM-SHA-256"),
         "does not have the mechanism SCRAM-SHA-256.*: PLAIN")
+    oidc_rows(add, ca, *tokens)
     add("plaintext", "", "at a TLS port", "SSL", {}, "TLS|security.protocol")
     add("ssl", "", "at a plaintext port", None, trust, "security.protocol")
     add("plaintext", "", "at a SASL port", "SASL_PLAINTEXT", {}, "security.protocol|SASL")
@@ -196,7 +240,7 @@ def run_matrix(cluster, topic, rows, a, folder):
 
 def judge(row, p, said):
     """What the reports and the producer's log lines say of a row."""
-    for secret in (PASSWORD, KEY_PASSWORD, "PRIVATE KEY"):
+    for secret in (PASSWORD, KEY_PASSWORD, CLIENT_SECRET, "PRIVATE KEY"):
         if secret in said:
             row.faults.append(f"a secret in the producer's log: {said[-300:]}")
     if row.right:
@@ -243,8 +287,11 @@ def run_sessions(cluster, topics, ca, a, folder):
             # Of the node's connection; a bootstrap one is closed when it is not needed any more.
             times = len(re.findall(r"/1: authenticated, session lifetime", said))
             connections = len(re.findall(r"/1: connected to ", said))
-            row.outcome = f"{len(p.sent)} in order, {times} authentications of {connections} connection"
-            expect(connections == 1 and "FAIL" not in said, f"{connections} connections: one was lost\n{said[-2000:]}")
+            row.outcome = f"{len(p.sent)} in order, {times} authentications, connections: {connections}"
+            # Without a renewal each session would cost one. A machine that stands still for a tenth of a second at the wrong
+            # moment may cost one, too: the session's end is met in its last 5 to 15 %.
+            expect(connections <= 2, f"{connections} connections\n{said[-2000:]}")
+            expect("does not let this connection authenticate again" not in said, said[-2000:])
             expect(times >= SESSIONS + 1, f"only {times} authentications")
             expect(PASSWORD not in said, "the password is in the producer's log")
         except Failure as e:
@@ -278,9 +325,13 @@ def main():
     os.makedirs(folder)
     ca, issue = authority(folder, "ca")
     try:
-        cluster.up(1, broker_settings(folder, ca, issue), listeners=LISTENERS, format_args=storage_arguments())
+        tokens = token_endpoint(folder, issue)
+        jwks = tokens[0].jwks
+        cluster.jvm = (f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.files={jwks}",
+                       f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://{jwks}")
+        cluster.up(1, broker_settings(folder, ca, issue, jwks), listeners=LISTENERS, format_args=storage_arguments())
         topics = Topics(cluster.bootstrap())
-        rows = matrix(folder, ca, issue)
+        rows = matrix(folder, ca, issue, tokens)
         run_matrix(cluster, topics.create("matrix", 1), rows, a, folder)
         rows += run_sessions(cluster, topics, ca, a, folder)
     finally:
