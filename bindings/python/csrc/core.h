@@ -53,7 +53,8 @@ typedef struct {
     PyObject *deferred;     /* reports, (callback, message), that came after a callback had raised an exception */
     Py_ssize_t callbacks;   /* messages on their way that have a callback of their own */
     uint64_t failed;        /* messages reported with an error so far; changed without the GIL */
-    int users;              /* threads that are in the library without the GIL */
+    int users;              /* threads that are in the library without the GIL, or will be again before they return */
+    int pid;                /* the process that made it: after fork() the users of the parent are not there */
     int only_errors;        /* delivery.report.only.error */
     int token_set;          /* by oauth_cb, or its failure: 1 or -1 */
 } Producer;

@@ -355,6 +355,8 @@ static Py_ssize_t send_batch(Producer *self, rk_topic_t *topic, PyObject *list, 
     if (!one_by_one)
         rk_topic_produce_batch(topic, RK_PARTITION_UA, RK_MSG_F_PARTITION, messages, (size_t)count);
     Py_ssize_t accepted = 0;
+    /* Should the GIL be given up on the way, close() waits until the topic is not used any more. */
+    self->users++;
     for (Py_ssize_t i = 0; i < count; i++) {
         rk_message_t *m = &messages[i];
         if (one_by_one) {
@@ -375,6 +377,7 @@ static Py_ssize_t send_batch(Producer *self, rk_topic_t *topic, PyObject *list, 
             PyErr_WriteUnraisable((PyObject *)self);
         Py_XDECREF(error);
     }
+    self->users--;
     return accepted;
 }
 

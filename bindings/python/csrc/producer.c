@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A wait is cut into pieces of so many milliseconds, so that Ctrl-C and close() are heard. */
 #define SLICE_MS 200
@@ -163,6 +164,8 @@ static int producer_init(PyObject *self, PyObject *args, PyObject *kwargs) {
         return -1;
     }
     SELF->rk = rk;
+    SELF->pid = (int)getpid();
+    SELF->users = 0;
     if (SELF->oauth_cb && wait_for_token(SELF)) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
@@ -187,7 +190,7 @@ static int within_callback(Producer *self) {
 static int dispose(Producer *self, int drop) {
     rk_producer_t *rk = self->rk;
     self->rk = NULL; /* calls are refused from now on; those under way end within a slice */
-    while (self->users) {
+    while (self->users && self->pid == (int)getpid()) {
         Py_BEGIN_ALLOW_THREADS;
         struct timespec pause = {0, 1000000};
         nanosleep(&pause, NULL);
@@ -294,7 +297,7 @@ static Py_ssize_t producer_len(PyObject *self) {
 static int flush(Producer *self, int timeout_ms) {
     int64_t end = now_ms() + timeout_ms;
     for (;;) {
-        if (!core_alive(self) || dispatch_deferred(self) < 0)
+        if (!core_alive(self) || dispatch_deferred(self) < 0 || !core_alive(self))
             return -1;
         int64_t left = timeout_ms < 0 ? SLICE_MS : end - now_ms();
         int slice = left < 0 ? 0 : left < SLICE_MS ? (int)left : SLICE_MS;

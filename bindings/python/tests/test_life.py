@@ -326,6 +326,45 @@ class Processes(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sum(self.cluster.end_offset("topic", i) for i in range(4)), 3)
 
+    def test_fork_while_another_thread_polls(self):
+        done = self.script(
+            "import os, sys, threading, time, rkafka\n"
+            "p = rkafka.Producer({'bootstrap.servers': sys.argv[1]})\n"
+            "threading.Thread(target=lambda: p.poll(30), daemon=True).start()\n"
+            "time.sleep(0.3)\n"
+            "pid = os.fork()\n"
+            "if pid == 0:\n"
+            "    del p\n"
+            "    sys.exit(0)\n"
+            "assert os.waitpid(pid, 0)[1] == 0\n"
+            "p.produce('topic', 'v')\n"
+            "assert p.flush(30) == 0\n")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_close_during_a_batch_with_a_partitioner(self):
+        p = self.producer({"partitioner": lambda topic, key, count: 0})
+        p.produce("topic", "v")
+        p.flush()
+        accepted = []
+
+        def work():
+            try:
+                for _ in range(300):  # close() flushes, which might not end while messages come
+                    accepted.append(p.produce_batch("topic", [{"value": b"v"}] * 500))
+                while True:
+                    p.poll(0.01)
+            except RuntimeError:
+                pass
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        self.eventually(lambda: len(accepted) > 2, "batches")
+        closing = threading.Thread(target=p.close)
+        closing.start()
+        closing.join(60)
+        thread.join(60)
+        self.assertFalse(closing.is_alive() or thread.is_alive())
+
     def test_ctrl_c_interrupts_every_wait(self):
         for wait in ("while True: p.poll(60)", "p.flush(60)", "p.flush()", "p.init_transactions(60)"):
             child = subprocess.Popen(
