@@ -344,3 +344,45 @@ test('an exception of a report\'s listener is an uncaught one, and no report is 
   process.removeAllListeners('uncaughtException');
   assert.deepStrictEqual(caught, ['of 1', 'of 3', 'of 5', 'of 7', 'of 9']);
 });
+
+test('listeners of reports may produce, poll, flush and disconnect', async (t) => {
+  const mock = cluster(t, { topics: { t: 1 } });
+  const producer = new Producer({ 'metadata.broker.list': mock.bootstraps(), dr_cb: true });
+  await connected(t, producer);
+  producer.setPollInBackground(true);
+  const order = [];
+  const gone = new Promise((resolve) => {
+    producer.on('delivery-report', (err, report) => {
+      assert.strictEqual(err, null);
+      order.push(report.opaque);
+      producer.poll();
+      if (report.opaque < 100) producer.produce('t', 0, Buffer.from('x'), null, null, report.opaque + 1);
+      else producer.flush(10, () => producer.disconnect(resolve));
+    });
+  });
+  producer.produce('t', 0, Buffer.from('x'), null, null, 1);
+  await gone;
+  assert.deepStrictEqual(order, Array.from({ length: 100 }, (_, i) => i + 1));
+  assert.strictEqual(mock.endOffset('t', 0), 100);
+});
+
+test('purge gives up what waits', async (t) => {
+  const mock = cluster(t, { topics: { t: 1 } });
+  const producer = new Producer({ 'metadata.broker.list': mock.bootstraps(), dr_cb: true, 'linger.ms': 60000 });
+  await connected(t, producer);
+  producer.setPollInBackground(true);
+  const got = reports(producer, 3);
+  for (let i = 0; i < 3; i++) producer.produce('t', 0, Buffer.from('x'), null, null, i);
+  producer.purge();
+  assert.deepStrictEqual((await got).map(([err, report]) => [err.code, report.opaque]), [0, 1, 2].map((i) => [ERRORS.ERR__PURGE_QUEUE, i]));
+  assert.throws(() => producer.purge(64), (e) => e.code === ERRORS.ERR__INVALID_ARG);
+});
+
+test('null values and lists of properties: what is not given is the default', async (t) => {
+  const mock = cluster(t, { topics: { t: 1 } });
+  const producer = new Producer({ 'metadata.broker.list': mock.bootstraps(), 'client.rack': undefined, 'linger.ms': null, 'compression.type': 'zstd' }, { acks: 'all' });
+  await connected(t, producer);
+  producer.produce('t', null, Buffer.from('x'));
+  await call(producer, 'flush', 20000);
+  assert.strictEqual(mock.endOffset('t', 0), 1);
+});
