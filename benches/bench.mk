@@ -1,6 +1,6 @@
 # The benchmark. Included by the Makefile; works alone too: make -f benches/bench.mk bench
 #
-#   make bench                         every row, both libraries, about five minutes
+#   make bench                         every row, both libraries, about ten minutes
 #   make bench BENCH_ARGS=--quick      a minute; see benches/run.py --help
 #   make bench-check                   instructions per message against benches/baseline.json
 
@@ -32,10 +32,11 @@ $(BENCH_DIR)/peer: benches/producer_bench.c benches/shim_librdkafka.h benches/pe
 
 # Cargo knows best whether the library is up to date. It is found at run time by its soname.
 bench-library:
-	cargo build --release --lib
+	cargo build --release --lib --bin rkafka-broker
 	@mkdir -p $(BENCH_DIR)
 	@ln -sf $(BENCH_RUST_DIR)/librkafka.so $(BENCH_DIR)/librkafka.so
 	@ln -sf $(BENCH_RUST_DIR)/librkafka.so $(BENCH_DIR)/librkafka.so.1
+	@ln -sf $(BENCH_RUST_DIR)/rkafka-broker $(BENCH_DIR)/rkafka-broker
 
 $(BENCH_DIR)/ours: benches/producer_bench.c benches/shim_rkafka.h include/rkafka.h | bench-library
 	@mkdir -p $(@D)

@@ -8,14 +8,19 @@
  * messages, and polls for as long as it takes when the queue is full; at the end everything is flushed. CPU time, wall
  * time and memory are those of this process from before the first message until after the last report.
  *
+ * After the messages, or instead of them, the client may be watched while it has nothing to do (--idle), measured while it
+ * cannot get rid of anything (--hold), and its start may be timed (--start).
+ *
  * With a rate the producing threads keep to a timetable, a further thread polls, and the time
  * from produce to delivery report is kept for every message after the first tenth.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,6 +29,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 static void fail(const char *what, const char *why) {
     fprintf(stderr, "producer_bench: %s: %s\n", what, why);
@@ -48,7 +54,7 @@ static struct {
     uint64_t count;
     double rate;
     size_t size;
-    int keys, threads, headers, by_name, partition;
+    int keys, threads, headers, by_name, partition, events, start, idle, hold;
     int settings;
     char *setting[MAX_SETTINGS];
 } opt = {.topic = "bench", .payload = "x", .dr = "msg", .count = 1000000, .size = 100, .threads = 1, .partition = -1};
@@ -149,14 +155,17 @@ static void wait_until(uint64_t at) {
 
 static void *produce_all(void *arg) {
     uint64_t first = (uint64_t)(uintptr_t)arg, step = (uint64_t)opt.threads, full = 0, since_poll = 0;
+    const uint64_t count = opt.count;
+    const size_t size = opt.size;
+    const char *const values = payloads;
     uint64_t start = now();
     double interval = opt.rate > 0 ? 1e9 / opt.rate : 0;
     if (interval > 0)
         prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
-    for (uint64_t i = first; i < opt.count; i += step) {
+    for (uint64_t i = first; i < count; i += step) {
         uint64_t key = opt.keys ? key_of(i) : 0;
-        message_t m = {.payload = payloads + i % PAYLOADS * opt.size,
-                       .len = opt.size,
+        message_t m = {.payload = values + i % PAYLOADS * size,
+                       .len = size,
                        .key = opt.keys ? &key : NULL,
                        .key_len = opt.keys ? sizeof key : 0,
                        .partition = opt.partition,
@@ -202,17 +211,63 @@ static double cpu_seconds(void) {
     return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
-/* Most memory ever resident, in KiB. Not ru_maxrss, which starts at what the parent had. */
-static long peak_rss_kib(void) {
+/* A number from /proc/.../status, or -1. */
+static long status_of(const char *file, const char *name) {
     char line[256];
-    long kib = -1;
-    FILE *f = fopen("/proc/self/status", "r");
+    size_t len = strlen(name);
+    long value = -1;
+    FILE *f = fopen(file, "r");
     while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "VmHWM: %ld", &kib) == 1)
+        if (strncmp(line, name, len) == 0 && line[len] == ':') {
+            value = strtol(line + len + 1, NULL, 10);
             break;
+        }
     if (f)
         fclose(f);
-    return kib;
+    return value;
+}
+
+/* How often threads of this process have gone to sleep. */
+static long sleeps(void) {
+    long sum = 0;
+    DIR *d = opendir("/proc/self/task");
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char path[300];
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", e->d_name);
+        long n = *e->d_name == '.' ? 0 : status_of(path, "voluntary_ctxt_switches");
+        sum += n > 0 ? n : 0;
+    }
+    if (d)
+        closedir(d);
+    return sum;
+}
+
+/* Watches the client while nothing is asked of it. */
+static void print_idle(void) {
+    sleep(3); /* what is over takes its time to be put away */
+    long before = sleeps();
+    double cpu = cpu_seconds();
+    sleep((unsigned)opt.idle);
+    printf(",\"idle\":{\"rss_kib\":%ld,\"wakeups_per_s\":%.2f,\"cpu_ms_per_s\":%.3f}",
+           status_of("/proc/self/status", "VmRSS"), (double)(sleeps() - before - 1) / opt.idle,
+           (cpu_seconds() - cpu) * 1e3 / opt.idle);
+}
+
+/* Queues all messages at a broker that has been stopped, and tells what that took of memory. */
+static void hold_all(void) {
+    if (kill(opt.hold, SIGSTOP) != 0)
+        fail("--hold", "no such process");
+    long before = status_of("/proc/self/status", "VmRSS");
+    for (uint64_t i = 0; i < opt.count; i++) {
+        message_t m = {.payload = payloads + i % PAYLOADS * opt.size, .len = opt.size, .partition = opt.partition,
+                       .opaque = (void *)(uintptr_t)(i + 1)};
+        int err = client_produce(&client, &m);
+        if (err)
+            fail("produce", client_error(err));
+    }
+    long after = status_of("/proc/self/status", "VmRSS");
+    kill(opt.hold, SIGCONT);
+    printf(",\"held_bytes\":%.1f", (double)(after - before) * 1024 / (double)opt.count);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -240,7 +295,10 @@ static void usage(void) {
           "  --keys K (0: no keys; else 8-byte keys, K different ones in turn)\n"
           "  --headers N (0)           --threads N (1)         --by-name (default: by topic handle)\n"
           "  --rate MESSAGES/S (0: full speed, else measures latency)\n"
-          "  --dr msg|batch (msg)      reports one by one, or a batch at a time where the library can\n"
+          "  --dr msg|batch|event      reports one by one (msg), a batch at a time where the library can, or as events\n"
+          "  --start                   time from before the client is made to the report of its first message\n"
+          "  --hold PID                stop that process, the broker, and measure the memory of messages queued meanwhile\n"
+          "  --idle S                  afterwards watch the idle client for so long; with --count 0 nothing but that\n"
           "  --codec C --linger MS --acks A --idempotence 0|1 --stats MS   short for the settings\n"
           "  -X NAME=VALUE             any further setting; wins over those above\n",
           stderr);
@@ -260,7 +318,8 @@ static void parse_args(int argc, char **argv) {
         {"payload", 1, 0, 'p'},   {"keys", 1, 0, 'k'},    {"headers", 1, 0, 'h'}, {"threads", 1, 0, 'T'},
         {"by-name", 0, 0, 'n'},   {"rate", 1, 0, 'r'},    {"dr", 1, 0, 'd'},      {"codec", 1, 0, 'z'},
         {"linger", 1, 0, 'l'},    {"acks", 1, 0, 'a'},    {"idempotence", 1, 0, 'i'}, {"stats", 1, 0, 'S'},
-        {"partition", 1, 0, 'P'}, {0, 0, 0, 0}};
+        {"partition", 1, 0, 'P'}, {"idle", 1, 0, 'I'},    {"hold", 1, 0, 'H'},    {"start", 0, 0, 'O'},
+        {0, 0, 0, 0}};
     const char *codec = "none", *linger = "5", *acks = "all", *idempotence = "false", *stats = "0";
     char *further[MAX_SETTINGS];
     int furthers = 0;
@@ -283,6 +342,9 @@ static void parse_args(int argc, char **argv) {
         case 'i': idempotence = atoi(optarg) || *optarg == 't' ? "true" : "false"; break;
         case 'S': stats = optarg; break;
         case 'P': opt.partition = atoi(optarg); break;
+        case 'I': opt.idle = atoi(optarg); break;
+        case 'H': opt.hold = atoi(optarg); break;
+        case 'O': opt.start = 1; break;
         case 'X':
             if (!strchr(optarg, '=') || furthers == MAX_SETTINGS)
                 usage();
@@ -291,8 +353,12 @@ static void parse_args(int argc, char **argv) {
         default: usage();
         }
     }
-    if (!opt.bootstrap || opt.threads < 1 || opt.threads > MAX_THREADS || !opt.count || optind != argc)
+    if (!opt.bootstrap || opt.threads < 1 || opt.threads > MAX_THREADS || (!opt.count && !opt.idle) ||
+        optind != argc)
         usage();
+    opt.events = strcmp(opt.dr, "event") == 0;
+    if (opt.events && (opt.threads > 1 || opt.rate > 0))
+        fail("--dr event", "only with one thread at full speed");
     add_setting("bootstrap.servers", opt.bootstrap);
     add_setting("queue.buffering.max.messages", "1000000");
     add_setting("queue.buffering.max.kbytes", "1048576");
@@ -322,8 +388,27 @@ int main(int argc, char **argv) {
         memset(sent_at, 1, opt.count * sizeof *sent_at); /* page faults now, not while measuring */
         memset(latency, 0, opt.count * sizeof *latency);
     }
-    client_open(&client, opt.setting, opt.settings, opt.topic, strcmp(opt.dr, "batch") == 0);
-    client_wait_topic(&client, opt.topic);
+    uint64_t begun = now(), started = 0;
+    client_open(&client, opt.setting, opt.settings, opt.topic, opt.dr);
+    if (opt.start) {
+        message_t m = {.payload = payloads, .len = opt.size, .partition = opt.partition};
+        int err = client_produce(&client, &m);
+        if (err)
+            fail("produce", client_error(err));
+        while (!my_delivered)
+            client_poll(&client, 100);
+        started = now() - begun;
+        my_delivered = 0;
+    }
+    if (opt.count) /* else it may be that there is no broker */
+        client_wait_topic(&client, opt.topic);
+    if (opt.hold) {
+        printf("{\"library\":\"-\"");
+        hold_all();
+        printf("}\n");
+        fflush(stdout);
+        return client_flush(&client, 120000) != 0;
+    }
 
     double cpu = cpu_seconds();
     uint64_t start = now();
@@ -334,6 +419,8 @@ int main(int argc, char **argv) {
             fail("thread", "can't start");
     for (int i = 0; i < opt.threads; i++)
         pthread_join(thread[i], NULL);
+    while (opt.events && sum_delivered + my_delivered < opt.count)
+        client_poll(&client, 100);
     int err = client_flush(&client, 120000);
     if (err)
         fail("flush", client_error(err));
@@ -344,7 +431,7 @@ int main(int argc, char **argv) {
     hand_in_counts();
     double wall = (double)(now() - start) / 1e9;
     cpu = cpu_seconds() - cpu;
-    long rss = peak_rss_kib();
+    long rss = status_of("/proc/self/status", "VmHWM"); /* ru_maxrss starts at what the parent had */
 
     char version[512];
     client_version(version, sizeof version);
@@ -352,9 +439,13 @@ int main(int argc, char **argv) {
            "\"queue_full\":%llu,\"wall_s\":%.6f,\"cpu_s\":%.6f,\"rate\":%.0f,\"cpu_ns\":%.2f,\"peak_rss_kib\":%ld",
            version, (unsigned long long)opt.count, (unsigned long long)sum_delivered, (unsigned long long)sum_errors,
            sum_errors ? client_error(last_error) : "", (unsigned long long)sum_full, wall, cpu,
-           (double)opt.count / wall, cpu * 1e9 / (double)opt.count, rss);
+           (double)opt.count / wall, opt.count ? cpu * 1e9 / (double)opt.count : 0, rss);
     if (latency)
         print_latency();
+    if (opt.start)
+        printf(",\"start_us\":%.0f", (double)started / 1e3);
+    if (opt.idle)
+        print_idle();
     printf("}\n");
     fflush(stdout);
     client_close(&client);

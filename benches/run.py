@@ -14,17 +14,18 @@ import json
 import os
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.path.join(ROOT, "build", "bench")
+import rest
+from processes import ROOT, Embedded, Sink, command, run
+
 BASELINE = os.path.join(ROOT, "benches", "baseline.json")
 LIBRARIES = ("ours", "peer")
+NAMES = {"ours": "rkafka", "peer": "librdkafka"}
 ALLOWED_RISE = 0.05  # of instructions per message, before bench-check fails
 
 
@@ -37,6 +38,8 @@ class Row:
     main: bool = False      # its instructions are counted and kept in the baseline
     quick: bool = False     # part of a --quick run
     latency: bool = False
+    tls: bool = False       # against the embedded broker, behind TLS
+    bar: float = 0          # most that it may cost, as a multiple of the first row
     libraries: tuple = LIBRARIES
 
 
@@ -44,21 +47,27 @@ def all_rows():
     rows = [
         Row("100 B", 2_000_000, main=True, quick=True),
         Row("100 B, keys", 2_000_000, ["--keys", "10000"], main=True, quick=True),
-        Row("100 B, by name", 2_000_000, ["--by-name"], main=True, quick=True),
+        Row("100 B, by name", 2_000_000, ["--by-name"], main=True, quick=True, bar=1.2),
         Row("100 B, reports by batch", 2_000_000, ["--dr", "batch"], libraries=("ours",)),
+        Row("100 B, reports as events", 2_000_000, ["--dr", "event"], bar=1.0),
+        Row("100 B, idempotence", 2_000_000, ["--idempotence", "1"], bar=1.05),
+        Row("100 B, statistics each second", 2_000_000, ["--stats", "1000"], bar=1.05),
+        Row("100 B, murmur2 keys", 2_000_000, ["--keys", "10000", "-X", "partitioner=murmur2_random"]),
         Row("10 B", 2_000_000, ["--size", "10"]),
         Row("10 B, keys", 2_000_000, ["--size", "10", "--keys", "10000"]),
         Row("1000 B", 1_000_000, ["--size", "1000"], quick=True),
         Row("1000 B, keys", 1_000_000, ["--size", "1000", "--keys", "10000"]),
-        Row("100 B, 2 headers", 1_000_000, ["--headers", "2"]),
-        Row("100 B, 1000 partitions", 2_000_000, partitions=1000),
+        Row("100 B, 2 headers", 1_000_000, ["--headers", "2"], bar=1.5),
+        Row("100 B, 1000 partitions", 2_000_000, partitions=1000, bar=1.3),
         Row("100 B, keys, 1000 partitions", 1_000_000, ["--keys", "10000"], partitions=1000, quick=True),
         Row("100 B, 2 threads", 2_000_000, ["--threads", "2"], quick=True),
+        Row("100 B, 8 threads", 2_000_000, ["--threads", "8"]),
         Row("100 B, keys, 2 threads", 2_000_000, ["--threads", "2", "--keys", "10000"]),
     ]
     for codec, count in (("none", 500_000), ("gzip", 40_000), ("snappy", 300_000), ("lz4", 300_000), ("zstd", 200_000)):
         rows.append(Row(f"1000 B JSON, {codec}", count, ["--size", "1000", "--payload", "json", "--codec", codec,
                                                          "--linger", "50"], quick=codec == "lz4"))
+    rows.append(Row("1000 B, TLS", 500_000, ["--size", "1000"], tls=True))
     for linger in (0, 5):
         rows.append(Row(f"latency at 10,000/s, linger {linger}", 30_000,
                         ["--rate", "10000", "--linger", str(linger)], latency=True, quick=linger == 5))
@@ -67,43 +76,19 @@ def all_rows():
 
 # ---- one run ----
 
-class Sink:
-    """The accepting broker as a process; `totals` is its own account once it has ended."""
-
-    def __init__(self, partitions):
-        self.totals = None
-        self.process = subprocess.Popen([os.path.join(BUILD, "sink"), "--partitions", str(partitions)],
-                                        stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline().split()
-        if line[:1] != ["listening"]:
-            self.process.kill()
-            raise SystemExit("bench: the sink did not start")
-        self.address = line[1]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=10)
-        self.totals = json.loads(out)
-
-
-def command(library, row, count, address, extra=()):
-    return [os.path.join(BUILD, library), "--bootstrap", address, "--count", str(count), *row.args, *extra]
+def broker_for(row):
+    return Embedded(row.partitions, tls=True) if row.tls else Sink(row.partitions)
 
 
 def run_once(library, row, count):
-    with Sink(row.partitions) as sink:
-        done = subprocess.run(command(library, row, count, sink.address), stdout=subprocess.PIPE, text=True, timeout=300)
-    if done.returncode != 0:
-        raise SystemExit(f"bench: {library}, row '{row.name}' failed: {done.stdout}")
-    check_totals(library, row, count, sink.totals)
-    return json.loads(done.stdout)
+    with broker_for(row) as broker:
+        figures = run(library, broker, count, row.args)
+    check_totals(library, row, count, broker.totals)
+    return figures
 
 
 def check_totals(library, row, count, totals):
-    if totals["records"] != count or totals["bad_crc"] or totals["bad_seq"]:
+    if not totals or totals["records"] != count or totals["bad_crc"] or totals["bad_seq"]:
         raise SystemExit(f"bench: {library}, row '{row.name}': the broker took {totals} of {count} messages")
 
 
@@ -131,7 +116,7 @@ def instructions_of_run(method, library, row, count):
             # about as large as they are at full speed.
             extra = ["-X", "linger.ms=250", "-X", "sticky.partitioning.linger.ms=500",
                      "-X", "request.timeout.ms=60000", "-X", "message.timeout.ms=300000"]
-        done = subprocess.run(wrap + command(library, row, count, sink.address, extra),
+        done = subprocess.run(wrap + command(library, sink, count, row.args, extra),
                               stdout=subprocess.PIPE, text=True, timeout=300)
         with open(log) as f:
             text = f.read()
@@ -192,7 +177,7 @@ def print_table(title, columns, rows, results, libraries):
             if both:
                 line.append(ratio(*(reversed(values) if more else values)))
         cells.append(line)
-    heads = [{"ours": "rkafka", "peer": "librdkafka"}[lib] for lib in libraries] + (["ratio"] if both else [])
+    heads = [NAMES[lib] for lib in libraries] + (["ratio"] if both else [])
     header = [""] + heads * len(columns)
     widths = [max(len(line[i]) for line in [header] + cells) for i in range(len(header))]
     group = len(heads)
@@ -213,6 +198,29 @@ def print_table(title, columns, rows, results, libraries):
     print(f"\n{title}\n{top.rstrip()}\n{text(header)}")
     for line in cells:
         print(text(line))
+
+
+def print_multiples(rows, results):
+    """What our rows cost as multiples of the first, beside what they may."""
+    base = results.get(rows[0].name, {}).get("ours")
+    lines = [(r, results[r.name].get("ours")) for r in rows if r.bar and r.name in results]
+    if not base or not lines:
+        return
+    print(f"\nrkafka's cost as a multiple of that of '{rows[0].name}'")
+    for row, mine in lines:
+        parts = [f"CPU {mine['cpu_ns'] / base['cpu_ns']:.2f}"]
+        if "instructions" in mine and "instructions" in base:
+            parts.append(f"instructions {mine['instructions'] / base['instructions']:.2f}")
+        print(f"{row.name:<32} {', '.join(parts)} (at most {row.bar})")
+
+
+def print_rest(rows, libraries):
+    print("\nMemory, rest, start, size")
+    for row in rows:
+        figures = ", ".join(f"{NAMES[lib]} {number(row['figures'][lib])}" for lib in libraries if lib in row["figures"])
+        bar = f" ({row['bar']})" if row["bar"] else ""
+        unit = f" {row['unit']}" if row["unit"] else ""
+        print(f"{row['name']:<52} {figures}{unit}{bar}")
 
 
 # ---- commands ----
@@ -271,6 +279,7 @@ def main():
     p.add_argument("--only", choices=LIBRARIES, help="measure one library only")
     p.add_argument("--no-instructions", action="store_true", help="leave out the slow counting of instructions")
     p.add_argument("--instructions", metavar="PATTERN", help="count them in rows whose name matches, not in the main ones")
+    p.add_argument("--no-rest", action="store_true", help="leave out memory, rest, start and size")
     p.add_argument("--no-build", action="store_true", help="the programs are built already")
     p.add_argument("--check", action="store_true", help="compare the main rows' instructions with the baseline")
     p.add_argument("--update-baseline", action="store_true", help="with --check: write what is measured first")
@@ -312,9 +321,14 @@ def main():
                ("CPU ns/message", "cpu_ns", False)]
     print_table("Latency, produce to delivery report", columns, [r for r in rows if r.latency], results, libraries)
 
+    print_multiples(all_rows(), results)
+    others = [] if a.quick or a.no_rest or a.rows else rest.measure(libraries)
+    if others:
+        print_rest(others, libraries)
+
     os.makedirs(os.path.dirname(a.json), exist_ok=True)
     with open(a.json, "w") as f:
-        json.dump({"libraries": names, "runs": reps, "instructions_by": method, "rows": results}, f, indent=1)
+        json.dump({"libraries": names, "runs": reps, "instructions_by": method, "rows": results, "others": others}, f, indent=1)
     print(f"\nfigures in {os.path.relpath(a.json)}")
 
 

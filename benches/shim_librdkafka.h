@@ -7,6 +7,7 @@ typedef struct {
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
     const char *topic;
+    rd_kafka_queue_t *events;
 } client_t;
 
 typedef struct {
@@ -27,10 +28,11 @@ static void shim_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
     delivered(m->err, m->_private);
 }
 
-static void client_open(client_t *c, char **setting, int settings, const char *topic, int batch_reports) {
+static void client_open(client_t *c, char **setting, int settings, const char *topic, const char *dr) {
     char why[512];
+    int events = strcmp(dr, "event") == 0;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    if (batch_reports)
+    if (strcmp(dr, "batch") == 0)
         fail("--dr batch", "not in librdkafka");
     for (int i = 0; i < settings; i++) {
         char *eq = strchr(setting[i], '=');
@@ -38,10 +40,14 @@ static void client_open(client_t *c, char **setting, int settings, const char *t
         if (rd_kafka_conf_set(conf, setting[i], eq + 1, why, sizeof why) != RD_KAFKA_CONF_OK)
             fail("setting", why);
     }
-    rd_kafka_conf_set_dr_msg_cb(conf, shim_report);
+    if (events)
+        rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
+    else
+        rd_kafka_conf_set_dr_msg_cb(conf, shim_report);
     c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (!c->rk)
         fail("new", why);
+    c->events = events ? rd_kafka_queue_get_main(c->rk) : NULL;
     c->topic = topic;
     c->rkt = rd_kafka_topic_new(c->rk, topic, NULL);
     if (!c->rkt)
@@ -82,7 +88,19 @@ static inline int client_produce(client_t *c, const message_t *m) {
     return rd_kafka_last_error();
 }
 
+static int shim_take_events(client_t *c, int timeout_ms) {
+    int n = 0;
+    for (rd_kafka_event_t *e; (e = rd_kafka_queue_poll(c->events, timeout_ms)); timeout_ms = 0) {
+        for (const rd_kafka_message_t *m; (m = rd_kafka_event_message_next(e)); n++)
+            delivered(m->err, m->_private);
+        rd_kafka_event_destroy(e);
+    }
+    return n;
+}
+
 static inline int client_poll(client_t *c, int timeout_ms) {
+    if (c->events)
+        return shim_take_events(c, timeout_ms);
     return rd_kafka_poll(c->rk, timeout_ms);
 }
 
@@ -91,6 +109,8 @@ static int client_flush(client_t *c, int timeout_ms) {
 }
 
 static void client_close(client_t *c) {
+    if (c->events)
+        rd_kafka_queue_destroy(c->events);
     rd_kafka_topic_destroy(c->rkt);
     rd_kafka_destroy(c->rk);
 }

@@ -7,6 +7,7 @@ typedef struct {
     rk_producer_t *rk;
     rk_topic_t *rkt;
     const char *topic;
+    int events;
 } client_t;
 
 typedef struct {
@@ -34,7 +35,7 @@ static void shim_report_batch(rk_producer_t *rk, const rk_message_t *m, size_t c
         delivered((int)m[i].err, m[i].opaque);
 }
 
-static void client_open(client_t *c, char **setting, int settings, const char *topic, int batch_reports) {
+static void client_open(client_t *c, char **setting, int settings, const char *topic, const char *dr) {
     char why[512];
     rk_conf_t *conf = rk_conf_new();
     for (int i = 0; i < settings; i++) {
@@ -43,7 +44,10 @@ static void client_open(client_t *c, char **setting, int settings, const char *t
         if (rk_conf_set(conf, setting[i], eq + 1, why, sizeof why) != RK_CONF_OK)
             fail("setting", why);
     }
-    if (batch_reports)
+    c->events = strcmp(dr, "event") == 0;
+    if (c->events)
+        rk_conf_set_events(conf, RK_EVENT_DR);
+    else if (strcmp(dr, "batch") == 0)
         rk_conf_set_dr_batch_cb(conf, shim_report_batch);
     else
         rk_conf_set_dr_msg_cb(conf, shim_report);
@@ -84,7 +88,19 @@ static inline int client_produce(client_t *c, const message_t *m) {
                                  m->opaque);
 }
 
+static int shim_take_events(client_t *c, int timeout_ms) {
+    int n = 0;
+    for (rk_event_t *e; (e = rk_producer_poll_event(c->rk, timeout_ms)); timeout_ms = 0) {
+        for (const rk_message_t *m; (m = rk_event_message_next(e)); n++)
+            delivered((int)m->err, m->opaque);
+        rk_event_destroy(e);
+    }
+    return n;
+}
+
 static inline int client_poll(client_t *c, int timeout_ms) {
+    if (c->events)
+        return shim_take_events(c, timeout_ms);
     return rk_producer_poll(c->rk, timeout_ms);
 }
 

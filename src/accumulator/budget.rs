@@ -8,7 +8,7 @@ use crate::sync::{AtomicI64, AtomicU32, Condvar, Ordering::*};
 use crossbeam_utils::CachePadded;
 use std::time::Instant;
 
-const SHARDS: usize = 8;
+const SHARDS: usize = Budget::SHARDS;
 const LOT: i64 = 256;
 /// The credits of an unlimited queue.
 const UNLIMITED: i64 = 1 << 60;
@@ -34,6 +34,9 @@ pub fn thread_hint() -> usize {
 }
 
 impl Budget {
+    /// Threads are spread over so many counters.
+    pub const SHARDS: usize = 8;
+
     /// `max_messages` of 0 means no limit.
     pub fn new(max_messages: u64, max_bytes: u64) -> Budget {
         let limit = if max_messages == 0 { UNLIMITED } else { max_messages as i64 };

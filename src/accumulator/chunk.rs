@@ -10,8 +10,9 @@
 //! Reclamation: a `Chunk` header is never freed before the pool itself, and every reopening raises its generation. So a
 //! thread that holds a stale pointer reads valid memory, and its compare-and-swap fails.
 
-use super::record::{self, RecordRef};
+use super::record::{self, Fit, RecordRef};
 use crate::sync::{spin_loop, yield_now, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use crate::sys::clock::Tick;
 
 /// Largest block in which records share the state word; a longer record gets a block of its own (see `Pool::oversize`).
 pub const MAX_SHARED: usize = 1 << 16;
@@ -27,6 +28,26 @@ const GEN_ONE: u64 = SEALED << 1;
 
 /// Most records in one chunk, by the width of the count.
 pub const MAX_RECORDS: u32 = COUNT_MASK as u32;
+
+/// `Chunk::clock` has so many bits of a delta in milliseconds below the lower bits of a reading. Two readings that agree in
+/// those are equal, or 2^22 seconds apart, which no batch is open for.
+const DELTA_BITS: u32 = 12;
+/// No reading has all bits set.
+const UNKNOWN_CLOCK: u64 = u64::MAX;
+
+/// Milliseconds from the base timestamp to `now`, if `now` is the reading in `clock`.
+#[inline(always)]
+fn known_delta(clock: u64, now: Tick) -> Option<i64> {
+    // If the readings are equal, what remains is the delta.
+    let rest = clock ^ now.bits() << DELTA_BITS;
+    (rest < 1 << DELTA_BITS).then_some(rest as i64)
+}
+
+#[cold]
+#[inline(never)]
+fn delta_of(now: Tick, base_timestamp: i64) -> (i64, u64) {
+    record::with_zigzag(now.ms().wrapping_sub(base_timestamp))
+}
 
 #[inline(always)]
 fn bytes_of(state: u64) -> usize {
@@ -45,7 +66,8 @@ pub struct Entry {
     pub opaque: usize,
     /// Microseconds from the chunk's opening to the record's hand-over.
     pub since_open_us: u32,
-    pub aux: u32,
+    /// [`record::note`]
+    pub note: u32,
 }
 
 /// What a chunk is told when it is opened.
@@ -100,10 +122,15 @@ pub struct Chunk {
     base_index: AtomicU32,
     base_timestamp: AtomicI64,
     open_us: AtomicU64,
+    /// From the opening to the base timestamp, microseconds.
+    base_since_us: AtomicI64,
+    /// The latest reading of the clock that was seen here, and how many milliseconds it is after the base timestamp: nearly
+    /// all records have the same reading as the one before. See [`known_delta`].
+    clock: AtomicU64,
     data: AtomicPtr<u8>,
     capacity: AtomicU32,
-    /// Latest timestamp of its records.
-    max_timestamp: AtomicI64,
+    /// Latest timestamp of its records, as a delta to the base timestamp.
+    max_delta: AtomicI64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,9 +153,11 @@ impl Chunk {
             base_index: AtomicU32::new(0),
             base_timestamp: AtomicI64::new(0),
             open_us: AtomicU64::new(0),
+            base_since_us: AtomicI64::new(0),
+            clock: AtomicU64::new(UNKNOWN_CLOCK),
             data: AtomicPtr::new(std::ptr::null_mut()),
             capacity: AtomicU32::new(0),
-            max_timestamp: AtomicI64::new(i64::MIN),
+            max_delta: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -151,12 +180,18 @@ impl Chunk {
         self.committed.store(0, Relaxed);
         self.max_count.store(o.max_count, Relaxed);
         self.max_bytes.store(o.max_bytes, Relaxed);
+        self.set_bases(&o);
+        self.max_delta.store(i64::MIN, Relaxed);
+        let generation = (state & !(SEALED | BYTES_MASK | (COUNT_MASK << BYTES_BITS))).wrapping_add(GEN_ONE);
+        self.state.store(generation, Release);
+    }
+
+    fn set_bases(&self, o: &Opening) {
         self.base_index.store(o.base_index, Relaxed);
         self.base_timestamp.store(o.base_timestamp, Relaxed);
         self.open_us.store(o.open_us, Relaxed);
-        self.max_timestamp.store(i64::MIN, Relaxed);
-        let generation = (state & !(SEALED | BYTES_MASK | (COUNT_MASK << BYTES_BITS))).wrapping_add(GEN_ONE);
-        self.state.store(generation, Release);
+        self.base_since_us.store(o.base_timestamp.wrapping_mul(1000).wrapping_sub(o.open_us as i64), Relaxed);
+        self.clock.store(UNKNOWN_CLOCK, Relaxed);
     }
 
     /// Claims a place for the record, encodes it there and commits it. Lock-free; any thread.
@@ -170,9 +205,19 @@ impl Chunk {
         loop {
             let (used, index) = (bytes_of(state), count_of(state));
             let offset_delta = self.base_index.load(Relaxed) + index;
-            let timestamp_delta = rec.timestamp_ms.wrapping_sub(self.base_timestamp.load(Relaxed));
-            let body = RecordRef::body_len(fixed, timestamp_delta, offset_delta);
-            let total = record::total_len(body);
+            let base_timestamp = self.base_timestamp.load(Relaxed);
+            let known = known_delta(self.clock.load(Relaxed), rec.now);
+            // Known deltas are not negative, so that they need less.
+            let (now_delta, now_zigzag) = match known {
+                Some(delta) => (delta, (delta as u64) << 1),
+                None => delta_of(rec.now, base_timestamp),
+            };
+            let (timestamp_delta, timestamp_zigzag) = match rec.timestamp_ms {
+                None => (now_delta, now_zigzag),
+                Some(t) => record::with_zigzag(t.wrapping_sub(base_timestamp)),
+            };
+            let fit = Fit::new(fixed, offset_delta, timestamp_delta, timestamp_zigzag);
+            let total = fit.total;
             let capacity = self.capacity.load(Relaxed) as usize;
             if state & SEALED != 0
                 || index >= self.max_count.load(Relaxed)
@@ -192,19 +237,36 @@ impl Chunk {
                     // within `capacity` and not to meet. The block stays until every claim is committed (`complete`).
                     unsafe {
                         let data = self.data.load(Relaxed);
-                        record::write(data.add(used), rec, body, timestamp_delta, offset_delta);
-                        let since = rec.now_us.saturating_sub(self.open_us.load(Relaxed)).min(u32::MAX as u64);
-                        let entry = Entry { opaque: rec.opaque, since_open_us: since as u32, aux: rec.aux };
+                        let since = now_delta.wrapping_mul(1000).wrapping_add(self.base_since_us.load(Relaxed));
+                        let entry = Entry {
+                            opaque: rec.opaque,
+                            since_open_us: since.clamp(0, u32::MAX as i64) as u32,
+                            note: record::note(rec, &fit),
+                        };
                         let at = data.add(capacity - (index as usize + 1) * ENTRY);
                         at.cast::<Entry>().write_unaligned(entry);
-                    }
-                    if rec.timestamp_ms > self.max_timestamp.load(Relaxed) {
-                        self.max_timestamp.fetch_max(rec.timestamp_ms, Relaxed);
+                        if timestamp_delta > self.max_delta.load(Relaxed) {
+                            self.max_delta.fetch_max(timestamp_delta, Relaxed);
+                        }
+                        if known.is_none() {
+                            self.see(rec.now, now_delta);
+                        }
+                        record::write(data.add(used), rec, &fit);
                     }
                     self.committed.fetch_add(total as u32, Release);
                     return Append::Done;
                 }
             }
+        }
+    }
+
+    /// Remembers a reading of the clock for the records to come. Only between a claim and its commit, while nobody can open
+    /// the chunk anew: the delta is to this generation's base.
+    #[cold]
+    #[inline(never)]
+    fn see(&self, now: Tick, delta: i64) {
+        if (0..1 << DELTA_BITS).contains(&delta) {
+            self.clock.store(now.bits() << DELTA_BITS | delta as u64, Relaxed);
         }
     }
 
@@ -245,27 +307,26 @@ impl Chunk {
 
     /// Latest timestamp of the records; right once the chunk is complete.
     pub fn max_timestamp(&self) -> i64 {
-        self.max_timestamp.load(Relaxed)
+        self.base_timestamp().saturating_add(self.max_delta.load(Relaxed))
     }
 
     /// Writes a record that is too long to share a block, in a chunk that stays sealed throughout. Returns its length.
     #[allow(unsafe_code)]
     pub(super) fn write_alone(&self, o: Opening, rec: &RecordRef<'_>) -> usize {
         debug_assert!(self.state.load(Relaxed) & SEALED != 0);
-        let timestamp_delta = rec.timestamp_ms.wrapping_sub(o.base_timestamp);
-        let body = RecordRef::body_len(rec.fixed_len(), timestamp_delta, o.base_index);
-        let total = record::total_len(body);
+        let timestamp_delta = rec.create_ms().wrapping_sub(o.base_timestamp);
+        let (delta, zigzag) = record::with_zigzag(timestamp_delta);
+        let fit = Fit::new(rec.fixed_len(), o.base_index, delta, zigzag);
+        let total = fit.total;
         let (data, capacity) = self.block();
         assert!(total + ENTRY <= capacity, "the block was made for this record");
-        self.base_index.store(o.base_index, Relaxed);
-        self.base_timestamp.store(o.base_timestamp, Relaxed);
-        self.open_us.store(o.open_us, Relaxed);
-        self.max_timestamp.store(rec.timestamp_ms, Relaxed);
+        self.set_bases(&o);
+        self.max_delta.store(timestamp_delta, Relaxed);
         // SAFETY: the chunk is sealed and not published, so this thread alone has the block, and the record with its
         // entry was just checked to fit.
         unsafe {
-            record::write(data, rec, body, timestamp_delta, o.base_index);
-            let entry = Entry { opaque: rec.opaque, since_open_us: 0, aux: rec.aux };
+            record::write(data, rec, &fit);
+            let entry = Entry { opaque: rec.opaque, since_open_us: 0, note: record::note(rec, &fit) };
             data.add(capacity - ENTRY).cast::<Entry>().write_unaligned(entry);
         }
         self.committed.store(total as u32, Release);

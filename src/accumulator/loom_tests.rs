@@ -5,7 +5,8 @@ use super::budget::Budget;
 use super::chunk::Append;
 use super::partition::{BatchLimits, PartitionQueue};
 use super::pool::Pool;
-use super::record::{RecordRef, NO_HEADERS};
+use super::record::{RecordRef, NO_AUX, NO_HEADERS};
+use crate::sys::clock::Tick;
 use loom::thread;
 use std::sync::atomic::{AtomicU32, Ordering::*};
 use std::sync::Arc;
@@ -26,10 +27,10 @@ fn produce(q: &PartitionQueue<Owner>, o: &Arc<Owner>, opaque: usize, limits: Bat
         key: None,
         value: Some(&[opaque as u8; 3]),
         headers: NO_HEADERS,
-        timestamp_ms: 1,
-        now_us: 1000,
+        timestamp_ms: None,
+        now: Tick::from_us(1000),
         opaque,
-        aux: 0,
+        aux: NO_AUX,
     };
     if q.append(&rec, rec.fixed_len()) != Append::Done {
         q.append_locked(o, &rec, limits, None, true, || true).unwrap();
@@ -43,8 +44,7 @@ fn drain(q: &PartitionQueue<Owner>) -> Vec<usize> {
     let mut out = Vec::new();
     for mut b in batches {
         b.complete();
-        for (n, it) in b.records().enumerate() {
-            assert_eq!(it.record.offset_delta as usize, n);
+        for it in b.records() {
             assert_eq!(it.record.value, Some(&[it.opaque as u8; 3][..]));
             out.push(it.opaque);
         }

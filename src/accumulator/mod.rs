@@ -2,7 +2,7 @@
 //! which they will be written to the socket.
 //!
 //! `chunk` is the concurrent core, `pool` recycles chunks, `batch` is a run of chunks that becomes one record batch,
-//! `partition` queues batches in order, `budget` bounds what is queued.
+//! `partition` queues batches in order, `budget` bounds what is queued, `shortcut` spares producing threads look-ups.
 
 pub mod batch;
 pub mod budget;
@@ -10,6 +10,7 @@ pub mod chunk;
 pub mod partition;
 pub mod pool;
 pub mod record;
+pub mod shortcut;
 
 #[cfg(all(test, loom))]
 mod loom_tests;

@@ -6,7 +6,7 @@ use super::chunk::{Append, Chunk, Opening, ENTRY, MAX_RECORDS};
 use super::pool::{ChunkRef, Pool, CLASSES};
 use super::record::RecordRef;
 use crate::sync::{AtomicPtr, Mutex, Ordering::*};
-use crate::sys::clock;
+use crate::sys::clock::{self, Tick};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -165,7 +165,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
         let (chunk, charged) =
             self.chunk_for(max_len + ENTRY, inner.class, moved.is_some()).ok_or(NoMemory { closed: change.closed })?;
         let now_us = match (moved, &inner.open_batch) {
-            (Some(_), _) => rec.now_us,
+            (Some(_), _) => rec.now.us(),
             // Within a batch time goes on as it does, whatever is done to the clock meanwhile.
             (None, Some(b)) => b.now_us(),
             (None, None) => clock::precise_us(),
@@ -176,7 +176,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
             none => {
                 change.opened = true;
                 let (opened, opened_us) = moved.unwrap_or_else(|| (Instant::now(), now_us));
-                none.insert(Batch::new(self.home.clone(), owner.clone(), number, rec.timestamp_ms, opened, opened_us))
+                none.insert(Batch::new(self.home.clone(), owner.clone(), number, rec.create_ms(), opened, opened_us))
             }
         };
         let opening = Opening {
@@ -340,8 +340,8 @@ pub fn split<O: BatchOwner>(mut batch: Batch<O>) -> Vec<Batch<O>> {
             key: item.record.key,
             value: item.record.value,
             headers: item.record.headers,
-            timestamp_ms: item.timestamp_ms,
-            now_us: item.handed_over_us,
+            timestamp_ms: Some(item.timestamp_ms),
+            now: Tick::from_us(item.handed_over_us),
             opaque: item.opaque,
             aux: item.aux,
         };

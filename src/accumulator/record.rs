@@ -1,7 +1,11 @@
 //! One record of a batch v2: its exact length before it is written, writing it into claimed memory, reading it back.
 //!
+//! All of it is inlined into callers that know which parts a record has not, and then costs nothing for those.
+//!
 //! Layout (Kafka protocol guide, "Record"): length varint, attributes i8, timestampDelta varlong, offsetDelta varint,
 //! key length varint (−1: none), key, value length varint (−1: none), value, header count varint, headers.
+
+use crate::sys::clock::Tick;
 
 /// What the application hands over, before it has an offset in a batch.
 #[derive(Clone, Copy)]
@@ -10,14 +14,17 @@ pub struct RecordRef<'a> {
     pub value: Option<&'a [u8]>,
     /// The headers section as it goes on the wire, its count included; see [`NO_HEADERS`].
     pub headers: &'a [u8],
-    /// CreateTime in milliseconds since the epoch.
-    pub timestamp_ms: i64,
-    /// When it was handed over, microseconds since the epoch (coarse); for the report's latency.
-    pub now_us: u64,
+    /// CreateTime in milliseconds since the epoch; `None` is when it was handed over.
+    pub timestamp_ms: Option<i64>,
+    /// When it was handed over; also for the report's latency.
+    pub now: Tick,
     pub opaque: usize,
-    /// A number of the client's own that travels with the record to its report.
+    /// A number of the client's own that travels with the record to its report: below 2^31, or [`NO_AUX`].
     pub aux: u32,
 }
+
+/// No number travels with the record.
+pub const NO_AUX: u32 = u32::MAX;
 
 /// The headers section of a record without headers.
 pub const NO_HEADERS: &[u8] = &[0];
@@ -31,6 +38,11 @@ pub fn varint_len(v: i64) -> usize {
 #[inline(always)]
 fn zigzag(v: i64) -> u64 {
     ((v << 1) ^ (v >> 63)) as u64
+}
+
+/// A number with its zigzag code, which is what varints are of.
+pub fn with_zigzag(v: i64) -> (i64, u64) {
+    (v, zigzag(v))
 }
 
 #[inline(always)]
@@ -51,10 +63,9 @@ impl RecordRef<'_> {
         1 + part(self.key) + part(self.value) + self.headers.len()
     }
 
-    /// Length after the length prefix.
-    #[inline(always)]
-    pub fn body_len(fixed: usize, timestamp_delta: i64, offset_delta: u32) -> usize {
-        fixed + varint_len(timestamp_delta) + varint_len(offset_delta as i64)
+    /// CreateTime in milliseconds since the epoch.
+    pub fn create_ms(&self) -> i64 {
+        self.timestamp_ms.unwrap_or_else(|| self.now.ms())
     }
 
     /// An upper bound of the whole record's length, wherever it lands.
@@ -63,44 +74,110 @@ impl RecordRef<'_> {
     }
 }
 
-/// Whole length of a record whose body is `body` bytes.
+/// A record's place in its batch, and how long it is there.
+#[derive(Clone, Copy)]
+pub struct Fit {
+    offset_delta: u32,
+    timestamp_delta: i64,
+    timestamp_zigzag: u64,
+    /// Length after the length prefix.
+    body: usize,
+    /// Length of the whole record.
+    pub total: usize,
+}
+
+impl Fit {
+    /// `fixed` is the record's `fixed_len`; `timestamp_zigzag` is as [`with_zigzag`] gives it.
+    #[inline(always)]
+    pub fn new(fixed: usize, offset_delta: u32, timestamp_delta: i64, timestamp_zigzag: u64) -> Fit {
+        let body = fixed + uvarint_len(timestamp_zigzag) + uvarint_len((offset_delta as u64) << 1);
+        let total = body + uvarint_len((body as u64) << 1);
+        Fit { offset_delta, timestamp_delta, timestamp_zigzag, body, total }
+    }
+}
+
+/// Marks a layout: it has the top bit and not the next, numbers have not the top bit, [`NO_AUX`] has both.
+const PLAIN: u32 = 0b10 << 30;
+/// A plain record is shorter than this.
+const PLAIN_MAX: usize = 1 << 14;
+const TOTAL_SHIFT: u32 = 16;
+const VALUE_SHIFT: u32 = 11;
+const VALUE_MAX: usize = 1 << (TOTAL_SHIFT - VALUE_SHIFT);
+const DELTA_MAX: i64 = 1 << VALUE_SHIFT;
+
+/// What a report's walk over the records would otherwise have to work out byte by byte: for a record with a value, without
+/// key, headers and number, its length (14 bits), where its value begins (5) and its timestamp delta (11). For any other
+/// record, its number.
 #[inline(always)]
-pub fn total_len(body: usize) -> usize {
-    body + varint_len(body as i64)
+pub fn note(rec: &RecordRef<'_>, fit: &Fit) -> u32 {
+    match rec.value {
+        Some(v)
+            if rec.aux == NO_AUX
+                && rec.key.is_none()
+                && rec.headers.len() == 1
+                && fit.total < PLAIN_MAX
+                && (0..DELTA_MAX).contains(&fit.timestamp_delta) =>
+        {
+            // At most 2 + 1 + 2 + 5 + 1 + 2.
+            let value_at = fit.total - 1 - v.len();
+            PLAIN | (fit.total << TOTAL_SHIFT | value_at << VALUE_SHIFT) as u32 | fit.timestamp_delta as u32
+        }
+        _ => rec.aux,
+    }
 }
 
 /// Writes the record at `at`; returns one past its last byte.
 ///
 /// # Safety
-/// `at` must be valid for writes of the record's whole length, `total_len(body)`, with `body` as `body_len` gave it for
-/// the same deltas, and nobody else may access that memory meanwhile.
+/// `at` must be valid for writes of `fit.total` bytes, `fit` must have been made of this record's `fixed_len`, and nobody
+/// else may access that memory meanwhile.
 #[allow(unsafe_code)]
 #[inline(always)]
-pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_>, body: usize, timestamp_delta: i64, offset_delta: u32) -> *mut u8 {
-    // SAFETY: the caller vouches for `total_len(body)` bytes from `at`, which is what these writes add up to.
+pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_>, fit: &Fit) {
+    // SAFETY: the caller vouches for `total` bytes from `at`, which is what these writes add up to.
     unsafe {
-        let mut p = put_varint(at, body as i64);
+        let mut p = put_uvarint(at, (fit.body as u64) << 1);
         *p = 0; // attributes, unused in batch v2
-        p = put_varint(p.add(1), timestamp_delta);
-        p = put_varint(p, offset_delta as i64);
+        p = put_uvarint(p.add(1), fit.timestamp_zigzag);
+        p = put_uvarint(p, (fit.offset_delta as u64) << 1);
         p = put_bytes(p, rec.key);
-        p = put_bytes(p, rec.value);
         if rec.headers.len() == 1 {
-            *p = rec.headers[0];
-            p.add(1)
+            // Before the value, after whose copy nothing is to be remembered.
+            *at.add(fit.total - 1) = rec.headers[0];
+            put_bytes(p, rec.value);
         } else {
-            put_raw(p, rec.headers)
+            p = put_bytes(p, rec.value);
+            put_raw(p, rec.headers);
         }
     }
 }
 
 /// # Safety
-/// `p` must be valid for writes of `varint_len(v)` bytes.
+/// `p` must be valid for writes of `uvarint_len(z)` bytes.
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn put_varint(mut p: *mut u8, v: i64) -> *mut u8 {
-    let mut z = zigzag(v);
-    // SAFETY: one byte per seven bits, as counted by `varint_len`.
+unsafe fn put_uvarint(p: *mut u8, z: u64) -> *mut u8 {
+    // SAFETY: one byte per seven bits, as counted by `uvarint_len`.
+    unsafe {
+        if z < 0x80 {
+            *p = z as u8;
+            p.add(1)
+        } else if z < 0x4000 {
+            *p = z as u8 | 0x80;
+            *p.add(1) = (z >> 7) as u8;
+            p.add(2)
+        } else {
+            put_long_uvarint(p, z)
+        }
+    }
+}
+
+/// # Safety
+/// As `put_uvarint`.
+#[allow(unsafe_code)]
+#[cold]
+unsafe fn put_long_uvarint(mut p: *mut u8, mut z: u64) -> *mut u8 {
+    // SAFETY: one byte per seven bits, as counted by `uvarint_len`.
     unsafe {
         while z >= 0x80 {
             *p = z as u8 | 0x80;
@@ -120,8 +197,8 @@ unsafe fn put_bytes(p: *mut u8, bytes: Option<&[u8]>) -> *mut u8 {
     // SAFETY: passed on to the caller.
     unsafe {
         match bytes {
-            None => put_varint(p, -1),
-            Some(b) => put_raw(put_varint(p, b.len() as i64), b),
+            None => put_uvarint(p, zigzag(-1)),
+            Some(b) => put_raw(put_uvarint(p, (b.len() as u64) << 1), b),
         }
     }
 }
@@ -142,11 +219,38 @@ unsafe fn put_raw(p: *mut u8, b: &[u8]) -> *mut u8 {
 #[derive(Clone, Copy)]
 pub struct RecordView<'a> {
     pub timestamp_delta: i64,
-    pub offset_delta: u32,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     /// The headers section, count included.
     pub headers: &'a [u8],
+}
+
+/// Whether a note tells a layout.
+#[inline(always)]
+pub fn is_layout(note: u32) -> bool {
+    // One comparison: PLAIN is the smallest of all signed numbers, and NO_AUX is −1.
+    (note as i32) < (NO_AUX << 30) as i32
+}
+
+/// Reads a record by the layout that [`note`] made of it, and returns it with one past its last byte.
+///
+/// # Safety
+/// As [`read`], and `layout` is what `note` gave for this record, of which `is_layout` is true.
+#[allow(unsafe_code)]
+#[inline(always)]
+pub unsafe fn read_plain<'a>(at: *const u8, layout: u32) -> (RecordView<'a>, *const u8) {
+    let total = (layout >> TOTAL_SHIFT) as usize & (PLAIN_MAX - 1);
+    let value_at = (layout >> VALUE_SHIFT) as usize & (VALUE_MAX - 1);
+    // SAFETY: the record was written with exactly these lengths, and its last byte is the count of its headers.
+    let value = unsafe { std::slice::from_raw_parts(at.add(value_at), total - 1 - value_at) };
+    let record = RecordView {
+        timestamp_delta: layout as i64 & (DELTA_MAX - 1),
+        key: None,
+        value: Some(value),
+        headers: NO_HEADERS,
+    };
+    // SAFETY: as above.
+    (record, unsafe { at.add(total) })
 }
 
 /// Reads the record at `at` and returns it with one past its last byte.
@@ -162,11 +266,11 @@ pub unsafe fn read<'a>(at: *const u8) -> (RecordView<'a>, *const u8) {
         let (body_len, body) = get_varint(at);
         let end = body.add(body_len as usize);
         let (timestamp_delta, p) = get_varint(body.add(1));
-        let (offset_delta, p) = get_varint(p);
+        let (_offset_delta, p) = get_varint(p);
         let (key, p) = get_bytes(p);
         let (value, p) = get_bytes(p);
         let headers = std::slice::from_raw_parts(p, end.offset_from(p) as usize);
-        (RecordView { timestamp_delta, offset_delta: offset_delta as u32, key, value, headers }, end)
+        (RecordView { timestamp_delta, key, value, headers }, end)
     }
 }
 

@@ -3,7 +3,8 @@ use super::budget::Budget;
 use super::chunk::Append;
 use super::partition::{split, BatchLimits, PartitionQueue};
 use super::pool::Pool;
-use super::record::{RecordRef, NO_HEADERS};
+use super::record::{RecordRef, NO_AUX, NO_HEADERS};
+use crate::sys::clock::Tick;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicU32, Ordering::*};
 use std::sync::Arc;
@@ -24,7 +25,8 @@ fn home(messages: u64, bytes: u64) -> Arc<Home> {
 }
 
 fn rec<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>, ts: i64, opaque: usize) -> RecordRef<'a> {
-    RecordRef { key, value, headers: NO_HEADERS, timestamp_ms: ts, now_us: ts.unsigned_abs() * 1000, opaque, aux: 7 }
+    let now = Tick::from_us(ts.unsigned_abs() * 1000);
+    RecordRef { key, value, headers: NO_HEADERS, timestamp_ms: Some(ts), now, opaque, aux: 7 }
 }
 
 fn produce(q: &PartitionQueue<Owner>, o: &Arc<Owner>, r: &RecordRef<'_>, limits: BatchLimits) -> bool {
@@ -57,8 +59,7 @@ fn records_come_back_in_order_with_their_entries() {
     for b in &batches {
         let bytes: usize = b.slices().map(<[u8]>::len).sum();
         assert_eq!(bytes, b.bytes);
-        for (n, it) in b.records().enumerate() {
-            assert_eq!(it.record.offset_delta as usize, n);
+        for it in b.records() {
             assert_eq!((it.opaque, it.aux), (next, 7));
             assert_eq!(it.timestamp_ms, 1_700_000_000_000 + next as i64);
             assert_eq!(it.record.value.unwrap(), &value[..next % 300]);
@@ -203,6 +204,69 @@ proptest! {
         }
     }
 
+    /// Every kind of record that has a way of its own through `append` and to its report; on the wire all are alike.
+    #[test]
+    fn reports_and_wire_agree_for_every_kind_of_record(
+        recs in prop::collection::vec(
+            (prop::option::weighted(0.3, prop::collection::vec(any::<u8>(), 0..40)),
+             prop::option::weighted(0.9, prop::collection::vec(any::<u8>(), 0..300)),
+             prop::option::weighted(0.3, -3_000_000i64..3_000_000), 0u64..4, any::<usize>(),
+             prop::option::weighted(0.1, 0u32..100), any::<bool>()), 1..120)
+    ) {
+        let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
+        let q = PartitionQueue::new(h);
+        let begin_us = crate::sys::clock::precise_us();
+        let headers: [u8; 5] = [2, 2, b'h', 2, b'v'];
+        let mut now_us = begin_us;
+        let mut want = Vec::new();
+        for (k, v, ts, tick, op, aux, with_headers) in &recs {
+            // Most have the same reading of the clock as the one before, some one that is later.
+            now_us += [0, 0, 4_000, 7_000_000][*tick as usize];
+            let now = Tick::from_us(now_us);
+            let rec = RecordRef {
+                key: k.as_deref(),
+                value: v.as_deref(),
+                headers: if *with_headers && k.is_some() { &headers } else { NO_HEADERS },
+                timestamp_ms: ts.map(|t| (begin_us / 1000) as i64 + t),
+                now,
+                opaque: *op,
+                aux: aux.unwrap_or(NO_AUX),
+            };
+            prop_assert!(produce(&q, &o, &rec, LIMITS));
+            want.push((rec.key, rec.value, rec.headers, rec.create_ms(), *op, rec.aux, now.us()));
+        }
+        let batches = drain(&q);
+        let mut walked = Vec::new();
+        for b in &batches {
+            let first = walked.len();
+            b.each_record(|it| walked.push(it));
+            prop_assert_eq!(walked.len() - first, b.count as usize);
+            let latest = walked[first..].iter().map(|it| it.timestamp_ms).max();
+            prop_assert_eq!(Some(b.max_timestamp()), latest);
+            let bytes: Vec<u8> = b.slices().flatten().copied().collect();
+            let wire: Vec<_> = crate::protocol::records::Records::new(&bytes, b.count as i32).collect();
+            prop_assert_eq!(wire.len(), b.count as usize);
+            for ((n, r), it) in wire.into_iter().enumerate().zip(&walked[first..]) {
+                let r = r.expect("a record as the protocol has it");
+                prop_assert_eq!((r.attributes, r.offset_delta), (0, n as i32));
+                prop_assert_eq!((r.key, r.value), (it.record.key, it.record.value));
+                prop_assert_eq!(b.base_timestamp + r.timestamp_delta, it.timestamp_ms);
+                prop_assert_eq!(r.headers.len(), usize::from(it.record.headers.len() > 1));
+            }
+        }
+        let iterated: Vec<_> = batches.iter().flat_map(|b| b.records()).collect();
+        prop_assert_eq!(walked.len(), want.len());
+        for ((it, also), w) in walked.iter().zip(&iterated).zip(&want) {
+            for it in [it, also] {
+                let got = (it.record.key, it.record.value, it.record.headers, it.timestamp_ms, it.opaque, it.aux);
+                prop_assert_eq!(got, (w.0, w.1, w.2, w.3, w.4, w.5));
+                // Right to the millisecond, and never before the chunk was opened.
+                let early = it.handed_over_us as i64 - w.6 as i64;
+                prop_assert!((-1000..10_000_000).contains(&early), "{} us", early);
+            }
+        }
+    }
+
     #[test]
     fn varint_lengths(v in any::<i64>()) {
         let z = ((v << 1) ^ (v >> 63)) as u64;
@@ -263,7 +327,7 @@ fn a_batch_splits_into_parts_that_are_batches_of_their_own() {
             assert_eq!(b.number, number + i as u64);
             assert_eq!(b.base_sequence, ((sequence as i64 + i as i64) & i32::MAX as i64) as i32);
             let it = b.records().next().expect("a record");
-            assert_eq!((it.record.offset_delta, it.record.timestamp_delta), (0, 0));
+            assert_eq!(it.record.timestamp_delta, 0);
             assert_eq!(it.timestamp_ms, first_ts + (i as i64 * 7919) % 100 - 50);
             assert_eq!(b.max_timestamp(), it.timestamp_ms);
             assert_eq!((it.opaque, it.aux, it.record.headers), (i, 7, &headers[..]));

@@ -12,6 +12,7 @@ use crate::accumulator::record::RecordRef;
 use crate::conf::DebugContexts;
 use crate::error::RespErr;
 use crate::protocol::messages::metadata::{MetadataResponse, MetadataTopic};
+use crate::sys::clock::Tick;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::*;
 use std::sync::Arc;
@@ -260,8 +261,8 @@ impl MainThread {
                 key: item.record.key,
                 value: item.record.value,
                 headers: item.record.headers,
-                timestamp_ms: item.timestamp_ms,
-                now_us: item.handed_over_us,
+                timestamp_ms: Some(item.timestamp_ms),
+                now: Tick::from_us(item.handed_over_us),
                 opaque: item.opaque,
                 aux: item.aux,
             };

@@ -79,6 +79,37 @@ impl Delivery {
         self.batch.count as usize
     }
 
+    /// What all its reports have in common, if they do: error, partition, status.
+    pub fn common(&self) -> Option<(RespErr, i32, Status)> {
+        let all = self.own.is_empty() && self.partition() >= 0;
+        all.then_some((self.verdict.err, self.partition(), self.verdict.status))
+    }
+
+    /// As `reports`, for a hot loop: `f` is compiled in for each kind of record.
+    #[inline(always)]
+    pub fn each_report<'a>(&'a self, mut f: impl FnMut(Report<'a>)) {
+        let Some((err, partition, status)) = self.common() else {
+            return self.reports().for_each(f);
+        };
+        let Verdict { base_offset, append_time, .. } = self.verdict;
+        let (mut offset, step) = if base_offset >= 0 { (base_offset, 1) } else { (base_offset, 0) };
+        self.batch.each_record(|it| {
+            f(Report {
+                err,
+                partition,
+                offset,
+                timestamp_ms: if append_time >= 0 { append_time } else { it.timestamp_ms },
+                payload: it.record.value,
+                key: it.record.key,
+                raw_headers: it.record.headers,
+                opaque: it.opaque,
+                latency_us: self.settled_us.saturating_sub(it.handed_over_us) as i64,
+                status,
+            });
+            offset += step;
+        });
+    }
+
     /// Walks the reports, in the order in which the records were accepted.
     #[inline]
     pub fn reports(&self) -> Reports<'_> {

@@ -3,16 +3,17 @@
 
 use super::headers::Headers;
 use super::shared::Shared;
-use super::topic::{Partition, Topic, TopicState, KNOWN, STICKY_SLOTS};
+use super::topic::{Partition, Topic, TopicState, KNOWN};
 use crate::accumulator::budget::thread_hint;
 use crate::accumulator::chunk::Append;
 use crate::accumulator::partition::NoMemory;
-use crate::accumulator::record::{RecordRef, NO_HEADERS};
+use crate::accumulator::record::{RecordRef, NO_AUX, NO_HEADERS};
+use crate::accumulator::shortcut::SLOTS;
 use crate::error::RespErr;
 use crate::partitioner::{self, sticky, PartitionerKind};
-use crate::sys::clock;
+use crate::sys::clock::Tick;
 use std::ffi::CStr;
-use std::sync::atomic::Ordering::*;
+use std::sync::atomic::{fence, Ordering::*};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,15 +54,14 @@ impl Shared {
         if refusal != 0 {
             return Err(RespErr(refusal));
         }
-        let now_us = clock::coarse_us();
         let rec = RecordRef {
             key: m.key,
             value: m.payload,
             headers: m.headers.map_or(NO_HEADERS, Headers::wire),
-            timestamp_ms: if m.timestamp_ms != 0 { m.timestamp_ms } else { (now_us / 1000) as i64 },
-            now_us,
+            timestamp_ms: (m.timestamp_ms != 0).then_some(m.timestamp_ms),
+            now: Tick::now(),
             opaque: m.opaque,
-            aux: m.partition as u32,
+            aux: NO_AUX,
         };
         let fixed = rec.fixed_len();
         if fixed > self.max_record {
@@ -81,6 +81,40 @@ impl Shared {
         self.produce_slow(t, m.partition, m.block, rec, hint)
     }
 
+    /// As `produce`, for a message with nothing but a value, for any partition: most are like this. A good deal shorter,
+    /// since it knows what the record has not, and takes the partition that this thread took last without asking why.
+    #[inline(always)]
+    pub fn produce_value(self: &Arc<Self>, topic: &Topic, payload: &[u8], opaque: usize) -> Result<(), RespErr> {
+        let refusal = self.refuse.load(Relaxed);
+        if refusal != 0 {
+            return Err(RespErr(refusal));
+        }
+        let rec = RecordRef {
+            key: None,
+            value: Some(payload),
+            headers: NO_HEADERS,
+            timestamp_ms: None,
+            now: Tick::now(),
+            opaque,
+            aux: NO_AUX,
+        };
+        let fixed = rec.fixed_len();
+        if fixed > self.max_record {
+            return Err(RespErr::ERR_MSG_SIZE_TOO_LARGE);
+        }
+        let hint = thread_hint();
+        if !self.home.budget.take(hint) {
+            return Err(RespErr::ERR__QUEUE_FULL);
+        }
+        let t = &*topic.state;
+        if let Some(p) = t.shortcut.get(hint) {
+            if p.queue.append(&rec, fixed) == Append::Done {
+                return Ok(());
+            }
+        }
+        self.produce_slow(t, PARTITION_UA, false, rec, hint)
+    }
+
     /// The partition, where choosing it takes no more than arithmetic.
     #[inline(always)]
     fn fast_partition<'t>(
@@ -97,7 +131,7 @@ impl Shared {
         let i = if asked >= 0 {
             asked
         } else if t.info.conf.partitioner.is_keyless_random(rec.key) {
-            t.sticky[hint % STICKY_SLOTS].load(Relaxed)
+            t.sticky[hint % SLOTS].load(Relaxed)
         } else {
             partitioner::partition_for_key(t.info.conf.partitioner, rec.key, n)
         };
@@ -135,6 +169,8 @@ impl Shared {
         rec: RecordRef<'_>,
         hint: usize,
     ) -> Result<(), RespErr> {
+        // For its report, should it fail before it has a partition.
+        let rec = RecordRef { aux: asked as u32, ..rec };
         loop {
             match self.place(t, &rec, asked, hint, None) {
                 Ok(()) => return Ok(()),
@@ -181,6 +217,7 @@ impl Shared {
             if n <= 0 {
                 return Err(RespErr::ERR__UNKNOWN_TOPIC);
             }
+            let rec = &RecordRef { aux: NO_AUX, ..*rec };
             let (i, keyless) = self.choose(t, rec, asked, n, hint)?;
             let p = t.partition(i).ok_or(RespErr::ERR__UNKNOWN_PARTITION)?;
             // A keyless record does not open a batch on the partition where the last one just ended: it moves on.
@@ -232,8 +269,12 @@ impl Shared {
             if self.settings.sticky_linger_ms == 0 {
                 self.rotate(t, -1, hint)
             } else {
-                let i = t.sticky[hint % STICKY_SLOTS].load(Relaxed);
-                return Ok(if i < n { (i, true) } else { (self.rotate(t, i, hint), true) });
+                let i = t.sticky[hint % SLOTS].load(Relaxed);
+                if i >= n {
+                    return Ok((self.rotate(t, i, hint), true));
+                }
+                self.stick(t, i, hint);
+                return Ok((i, true));
             }
         } else {
             partitioner::partition_for_key(kind, rec.key, n)
@@ -261,7 +302,23 @@ impl Shared {
         } else {
             sticky::choose(&available, None, previous, &mut rng)
         };
-        t.sticky[hint % STICKY_SLOTS].store(next, Relaxed);
+        self.stick(t, next, hint);
         next
+    }
+
+    /// Makes a partition this thread's sticky one.
+    fn stick(&self, t: &TopicState, i: i32, hint: usize) {
+        t.sticky[hint % SLOTS].store(i, Relaxed);
+        if self.slow_partitioner || t.state.load(Acquire) != KNOWN {
+            return;
+        }
+        if let Some(p) = t.partition(i) {
+            t.shortcut.set(hint, p);
+            // Either this thread sees that the topic has fewer partitions now, or `set_partition_count` sees the shortcut.
+            fence(SeqCst);
+            if i >= t.partition_count() {
+                t.shortcut.clear();
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::shared::{Hooks, Shared};
 use super::spawn;
 use super::tokens::{self, Tokens};
 use super::topic::Topic;
+use crate::accumulator::budget::thread_hint;
 use crate::conf::{Conf, Secret};
 use crate::error::RespErr;
 use crate::mock::MockCluster;
@@ -144,6 +145,18 @@ impl Producer {
         self.shared.topic(name).cloned()
     }
 
+    /// A topic that this thread may well produce to by name; the caller compares the name.
+    #[inline(always)]
+    pub fn recent_topic(&self) -> Option<&Topic> {
+        self.shared.topics.recent(thread_hint())
+    }
+
+    /// A message was produced by name, after a look-up.
+    #[inline]
+    pub fn used_topic(&self, topic: &Topic) {
+        self.shared.topics.used(thread_hint(), topic);
+    }
+
     /// As `topic`, without a reference count: for producing by name.
     #[inline]
     pub fn topic_by_name(&self, name: &[u8]) -> Result<&Topic, RespErr> {
@@ -163,6 +176,12 @@ impl Producer {
     #[inline(always)]
     pub fn produce(&self, topic: &Topic, m: &Message<'_>) -> Result<(), RespErr> {
         self.shared.produce(topic, m)
+    }
+
+    /// As `produce`, for a message that consists of a payload alone, for any partition.
+    #[inline(always)]
+    pub fn produce_value(&self, topic: &Topic, payload: &[u8], opaque: usize) -> Result<(), RespErr> {
+        self.shared.produce_value(topic, payload, opaque)
     }
 
     /// The next event. Waits at most `timeout` for it: `None` for ever, zero not at all.

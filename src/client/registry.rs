@@ -1,19 +1,27 @@
 //! Topics by name. Look-ups take no lock: buckets are chains that only grow, and live as long as the client.
 
 use super::topic::Topic;
-use std::sync::OnceLock;
+use crate::accumulator::shortcut::Shortcuts;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 const BUCKETS: usize = 1024;
 
 struct Node {
     hash: u64,
-    topic: Topic,
+    topic: Arc<Topic>,
     next: OnceLock<Box<Node>>,
 }
 
 pub struct Registry {
     buckets: Box<[OnceLock<Box<Node>>]>,
+    recent: Shortcuts<Topic>,
+    /// Look-ups past `recent`, about: threads may miss each other's counting.
+    missed: AtomicU32,
 }
+
+/// So seldom is `recent` changed that threads which use topics in turn spend no time on it.
+const MISSES: u32 = 64;
 
 /// Hash of a topic name: eight bytes a step; names are the application's own, so it need not withstand an attacker.
 #[inline(always)]
@@ -35,13 +43,43 @@ fn hash(name: &[u8]) -> u64 {
 
 impl Default for Registry {
     fn default() -> Self {
-        Registry { buckets: (0..BUCKETS).map(|_| OnceLock::new()).collect() }
+        Registry {
+            buckets: (0..BUCKETS).map(|_| OnceLock::new()).collect(),
+            recent: Shortcuts::default(),
+            missed: AtomicU32::new(0),
+        }
     }
 }
 
 impl Registry {
+    /// A topic that this thread may well want again. The caller compares the name.
+    #[inline(always)]
+    pub fn recent(&self, hint: usize) -> Option<&Topic> {
+        self.recent.get(hint)
+    }
+
+    /// Tells what the thread wanted after all.
+    #[inline]
+    pub fn used(&self, hint: usize, topic: &Topic) {
+        if self.recent(hint).is_some_and(|r| std::ptr::eq(r, topic)) {
+            return;
+        }
+        let n = self.missed.load(Relaxed);
+        self.missed.store(n.wrapping_add(1), Relaxed);
+        if n % MISSES == 0 {
+            if let Some(t) = self.find(topic.state.info.name.as_bytes()) {
+                self.recent.set(hint, t);
+            }
+        }
+    }
+
     #[inline(always)]
     pub fn get(&self, name: &[u8]) -> Option<&Topic> {
+        self.find(name).map(|t| &**t)
+    }
+
+    #[inline(always)]
+    fn find(&self, name: &[u8]) -> Option<&Arc<Topic>> {
         let h = hash(name);
         let mut slot = &self.buckets[h as usize % BUCKETS];
         while let Some(node) = slot.get() {
@@ -61,7 +99,7 @@ impl Registry {
         loop {
             let node = slot.get_or_init(|| {
                 made = true;
-                Box::new(Node { hash: h, topic: make(), next: OnceLock::new() })
+                Box::new(Node { hash: h, topic: Arc::new(make()), next: OnceLock::new() })
             });
             if node.hash == h && node.topic.state.info.name == name {
                 return (&node.topic, made);
@@ -71,6 +109,6 @@ impl Registry {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Topic> {
-        self.buckets.iter().flat_map(|bucket| std::iter::successors(bucket.get(), |n| n.next.get()).map(|n| &n.topic))
+        self.buckets.iter().flat_map(|bucket| std::iter::successors(bucket.get(), |n| n.next.get()).map(|n| &*n.topic))
     }
 }

@@ -4,12 +4,13 @@ use super::delivery::{Status, Verdict};
 use super::shared::Shared;
 use crate::accumulator::batch::{Batch, BatchOwner};
 use crate::accumulator::partition::PartitionQueue;
+use crate::accumulator::shortcut::{Shortcuts, SLOTS};
 use crate::conf::TopicSettings;
 use crate::error::RespErr;
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::ffi::{CStr, CString};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicU8, Ordering::*};
+use std::sync::atomic::{fence, AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicU8, Ordering::*};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
@@ -97,9 +98,6 @@ impl BatchOwner for Partition {
 pub const UNKNOWN: u8 = 0;
 pub const KNOWN: u8 = 1;
 
-/// Sticky partitions, one for each group of threads, so that threads do not meet in one chunk.
-pub const STICKY_SLOTS: usize = 8;
-
 /// Partitions live in segments of doubling size that are never moved, so that readers need no lock.
 const SEGMENTS: usize = 24;
 
@@ -111,7 +109,10 @@ pub struct TopicState {
     segments: [OnceLock<Box<[Arc<Partition>]>>; SEGMENTS],
     /// Where records wait until the partitions are known.
     pub unassigned: Arc<Partition>,
-    pub sticky: [CachePadded<AtomicI32>; STICKY_SLOTS],
+    /// Sticky partitions, one for each group of threads, so that threads do not meet in one chunk.
+    pub sticky: [CachePadded<AtomicI32>; SLOTS],
+    /// The same, where a message without key and partition may go there without any further question.
+    pub shortcut: Shortcuts<Partition>,
     pub round_robin: CachePadded<AtomicU32>,
     /// Partitions that have a leader.
     pub available: RwLock<Arc<[i32]>>,
@@ -147,6 +148,7 @@ impl TopicState {
             count: AtomicI32::new(0),
             segments: std::array::from_fn(|_| OnceLock::new()),
             sticky: std::array::from_fn(|_| CachePadded::new(AtomicI32::new(0))),
+            shortcut: Shortcuts::default(),
             round_robin: CachePadded::new(AtomicU32::new(0)),
             available: RwLock::new(Arc::from([])),
             meta: Mutex::new(TopicMetaState { missing_since: None, refreshed: None, created: Instant::now() }),
@@ -178,7 +180,12 @@ impl TopicState {
                 });
             }
         }
-        self.count.store(n, Release);
+        let before = self.count.swap(n, AcqRel);
+        if n < before {
+            // See `Shared::stick`.
+            fence(SeqCst);
+            self.shortcut.clear();
+        }
     }
 
     /// Every partition that was ever known, the unassigned one first.

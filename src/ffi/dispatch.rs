@@ -3,7 +3,7 @@
 use super::network::{rk_connect_cb_t, rk_sasl_cb_t, rk_socket_cb_t, rk_ssl_cert_verify_cb_t};
 use super::producer::{rk_producer_t, Inner};
 use super::types::*;
-use crate::client::{Delivery, Event};
+use crate::client::{Delivery, Event, Report};
 use crate::error::RespErr;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void, CString};
@@ -105,9 +105,13 @@ const POLL_MAX: usize = 100_000;
 /// Delivery reports of one batch; returns how many there were.
 fn deliver(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_t>, d: &Delivery) -> usize {
     let cb = &inner.callbacks;
-    let mut template = rk_message_t::empty();
-    template.topic = d.topic_name().as_ptr();
+    let mut template = rk_message_t::of(d);
+    let common = d.common();
     let only_errors = inner.only_errors;
+    if only_errors && common.is_some_and(|(err, ..)| err == RespErr::NO_ERROR) {
+        return 0;
+    }
+    let skip = |r: &Report<'_>| only_errors && r.err == RespErr::NO_ERROR;
     let mut served = 0;
     if let Some(call) = cb.dr_batch {
         scratch.clear();
@@ -117,25 +121,34 @@ fn deliver(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_t
             unsafe { call(rk, scratch.as_ptr(), scratch.len(), cb.opaque) };
             scratch.clear();
         };
-        for r in d.reports().filter(|r| !only_errors || r.err != RespErr::NO_ERROR) {
-            template.set(&r);
-            scratch.push(template);
-            if scratch.len() == BATCH_SLICE {
-                flush(scratch);
+        d.each_report(|r| {
+            if !skip(&r) {
+                template.set(&r);
+                scratch.push(template);
+                if scratch.len() == BATCH_SLICE {
+                    flush(scratch);
+                }
             }
-        }
+        });
         if !scratch.is_empty() {
             flush(scratch);
         }
     } else if let Some(call) = cb.dr_msg {
-        for r in d.reports() {
-            if only_errors && r.err == RespErr::NO_ERROR {
-                continue;
-            }
-            template.set(&r);
+        let mut serve = |template: &rk_message_t| {
             served += 1;
             // SAFETY: the application's function, called as its type says; the message lives until it returns.
-            unsafe { call(rk, &template, cb.opaque) };
+            unsafe { call(rk, template, cb.opaque) };
+        };
+        if common.is_some() {
+            d.each_report(|r| {
+                template.set_record(&r);
+                serve(&template);
+            });
+        } else {
+            for r in d.reports().filter(|r| !skip(r)) {
+                template.set(&r);
+                serve(&template);
+            }
         }
     }
     served

@@ -40,8 +40,7 @@ impl DrWalk {
         let place = &raw const *delivery;
         // SAFETY: the box keeps the delivery where it is, unchanged, for as long as `reports` lives.
         let at_rest: &'static Delivery = unsafe { &*place };
-        let mut current = Box::new(rk_message_t::empty());
-        current.topic = at_rest.topic_name().as_ptr();
+        let current = Box::new(rk_message_t::of(at_rest));
         DrWalk { reports: at_rest.reports(), all: None, current, only_errors, delivery }
     }
 
@@ -62,12 +61,13 @@ impl DrWalk {
     fn all(&mut self) -> &[rk_message_t] {
         if self.all.is_none() {
             let mut list = Vec::with_capacity(self.delivery.count());
-            let mut message = rk_message_t::empty();
-            message.topic = self.delivery.topic_name().as_ptr();
-            for r in self.delivery.reports().filter(|r| !self.skips(r.err)) {
-                message.set(&r);
-                list.push(message);
-            }
+            let mut message = rk_message_t::of(&self.delivery);
+            self.delivery.each_report(|r| {
+                if !self.skips(r.err) {
+                    message.set(&r);
+                    list.push(message);
+                }
+            });
             self.all = Some(list);
         }
         self.all.as_deref().unwrap_or_default()

@@ -70,8 +70,7 @@ fn may_block(inner: &Inner, flags: c_int) -> Result<bool, ()> {
     Ok(flags & RK_MSG_F_BLOCK != 0 && !dispatch::within_callback(inner.id()))
 }
 
-/// Checks a message and hands it over; on success a payload to be freed is freed. Inlined with the whole way to the open
-/// chunk into the two exports that matter most.
+/// Checks a message and hands it over; on success a payload to be freed is freed.
 ///
 /// # Safety
 /// Payload and key are NULL or good for reading their lengths; with RK_MSG_F_FREE, the payload came from malloc().
@@ -109,6 +108,23 @@ unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Option<&Header
         unsafe { libc::free(m.payload.cast_mut()) };
     }
     result
+}
+
+/// Whether a message consists of a payload alone, to be copied, for any partition; one branch for all that it must not have.
+#[inline(always)]
+fn is_only_value(
+    partition: i32,
+    flags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    timestamp_ms: i64,
+) -> bool {
+    let key = key as usize | key_len;
+    let rest = (partition ^ RK_PARTITION_UA) | (flags & !RK_MSG_F_COPY);
+    let too_long = len & !MAX_FIELD;
+    (key as u64 | timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) == 0 && !payload.is_null()
 }
 
 /// `produce` for the other exports: one copy of the whole path is enough for those.
@@ -164,15 +180,39 @@ pub unsafe extern "C" fn rk_producer_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
-        // SAFETY: by contract.
-        let topic = match unsafe { topic_of(inner, topic) } {
-            Ok(topic) => topic,
-            Err(e) => return e.0,
-        };
+        if is_only_value(partition, msgflags, payload, len, key, key_len, timestamp_ms) && !topic.is_null() {
+            if let Some(recent) = inner.client.recent_topic() {
+                // SAFETY: both are C strings, the one by contract.
+                if unsafe { libc::strcmp(recent.name().as_ptr(), topic) } == 0 {
+                    // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
+                    let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
+                    return code(inner.client.produce_value(recent, payload, msg_opaque as usize));
+                }
+            }
+        }
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
-        unsafe { produce(inner, topic, &m, None) }
+        unsafe { produce_by_name(inner, topic, &m) }
     })
+}
+
+/// Produces after a look-up of the topic.
+///
+/// # Safety
+/// As rk_producer_produce.
+#[inline(never)]
+unsafe fn produce_by_name(inner: &Inner, name: *const c_char, m: &Raw) -> rk_resp_err_t {
+    // SAFETY: by contract.
+    let topic = match unsafe { topic_of(inner, name) } {
+        Ok(topic) => topic,
+        Err(e) => return e.0,
+    };
+    // SAFETY: by contract.
+    let result = unsafe { produce_shared(inner, topic, m, None) };
+    if result == RespErr::NO_ERROR.0 {
+        inner.client.used_topic(topic);
+    }
+    result
 }
 
 /// As rk_producer_produce, with headers. If the message is accepted, `headers` is freed by the library; if not, it stays
@@ -225,9 +265,14 @@ pub unsafe extern "C" fn rk_topic_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
+        if is_only_value(partition, msgflags, payload, len, key, key_len, timestamp_ms) {
+            // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
+            let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
+            return code(t.inner.client.produce_value(&t.topic, payload, msg_opaque as usize));
+        }
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
-        unsafe { produce(&t.inner, &t.topic, &m, None) }
+        unsafe { produce_shared(&t.inner, &t.topic, &m, None) }
     })
 }
 

@@ -2,7 +2,8 @@
 //! ones.
 
 use super::producer::rk_producer_t;
-use crate::client::Report;
+use crate::client::{Delivery, Report, Status};
+use crate::error::RespErr;
 use std::ffi::{c_char, c_int, c_void};
 
 /// `enum` in the header, which is written from the error table; any number may arrive here.
@@ -133,16 +134,37 @@ impl rk_message_t {
         }
     }
 
-    /// Sets what differs between the reports of a batch; the topic stays. The walk over reports spends its time here.
+    /// A template for the reports of a delivery.
+    pub(super) fn of(d: &Delivery) -> rk_message_t {
+        let mut m = rk_message_t::empty();
+        m.topic = d.topic_name().as_ptr();
+        if let Some((err, partition, status)) = d.common() {
+            m.set_fate(err, partition, status);
+        }
+        m
+    }
+
+    #[inline(always)]
+    fn set_fate(&mut self, err: RespErr, partition: i32, status: Status) {
+        self.err = err.0;
+        self.partition = partition;
+        self.status = status as i32;
+    }
+
+    /// Sets all that may differ between the reports of a delivery.
     #[inline(always)]
     pub(super) fn set(&mut self, r: &Report<'_>) {
-        self.err = r.err.0;
-        self.partition = r.partition;
+        self.set_fate(r.err, r.partition, r.status);
+        self.set_record(r);
+    }
+
+    /// Sets what differs where the reports have a fate in common. The walk over reports spends its time here.
+    #[inline(always)]
+    pub(super) fn set_record(&mut self, r: &Report<'_>) {
         self.offset = r.offset;
         self.timestamp_ms = r.timestamp_ms;
         self.opaque = r.opaque as *mut c_void;
         self.latency_us = r.latency_us;
-        self.status = r.status as i32;
         self.set_bytes(r.payload, r.key, r.raw_headers);
     }
 

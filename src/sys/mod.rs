@@ -1,5 +1,6 @@
-//! What the operating system gives: clocks, sockets, waiting, signals.
+//! What the operating system and the processor give: checksums, clocks, sockets, waiting, signals.
 
+pub mod checksum;
 pub mod clock;
 pub mod fork;
 pub mod interrupt;

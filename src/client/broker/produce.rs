@@ -20,6 +20,7 @@ use crate::protocol::messages::produce::request;
 use crate::protocol::records::batch::{BatchHeader, ATTR_TRANSACTIONAL, HEADER_LEN};
 use crate::protocol::records::codec;
 use crate::protocol::{negotiate, Writer};
+use crate::sys::checksum::crc32c_append;
 use std::sync::atomic::Ordering::*;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -393,10 +394,10 @@ fn batch_header(b: &Batch<Partition>, transactional: bool) -> [u8; HEADER_LEN] {
     let mut bytes = [0; HEADER_LEN];
     header.write(&mut bytes);
     // The checksum covers everything after itself.
-    let mut crc = crc32c::crc32c(&bytes[21..]);
+    let mut crc = crc32c_append(0, &bytes[21..]);
     match &b.compressed {
-        Some((_, records)) => crc = crc32c::crc32c_append(crc, records),
-        None => b.slices().for_each(|s| crc = crc32c::crc32c_append(crc, s)),
+        Some((_, records)) => crc = crc32c_append(crc, records),
+        None => b.slices().for_each(|s| crc = crc32c_append(crc, s)),
     }
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
     bytes
