@@ -339,7 +339,7 @@ class Processes(Case):
             "assert os.waitpid(pid, 0)[1] == 0\n"
             "p.produce('topic', 'v')\n"
             "assert p.flush(30) == 0\n")
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_close_during_a_batch_with_a_partitioner(self):
         p = self.producer({"partitioner": lambda topic, key, count: 0})
