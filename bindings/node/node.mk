@@ -4,6 +4,7 @@
 #   make test-node             its tests (part of make test)
 #   make test-node-peer        node-rdkafka's own tests of its producer, against ours (needs npm's registry)
 #   make bench-bindings-node   against node-rdkafka (part of make bench-bindings)
+#   make bench-node-ffi        the addon against an FFI package
 
 NODE ?= node
 NPM ?= npm
@@ -75,3 +76,10 @@ $(NODE_PEER)/build/Release/node-librdkafka.node:
 	cd $(NODE_PEER) && BUILD_LIBRDKAFKA=0 $(NODE_GYP) \
 	    rebuild $(if $(wildcard $(NODE_OWN_HEADERS)/node_api.h),--nodedir=$(abspath $(NODE_OWN_HEADERS)/../..)) \
 	    > ../../build.log 2>&1 || { tail -n 20 ../../build.log; exit 1; }
+
+.PHONY: bench-node-ffi
+bench-node-ffi: node-addon
+	@mkdir -p $(NODE_OUT)/ffi
+	cd $(NODE_OUT)/ffi && echo '{"private":true}' > package.json && \
+	    $(NPM) install --ignore-scripts --no-audit --no-fund --silent koffi@3.3.4
+	$(NODE) benches/bindings/node/ffi.js $(NODE_DIR) $(NODE_OUT)/ffi/node_modules/koffi
