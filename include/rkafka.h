@@ -2020,7 +2020,7 @@ rk_resp_err_t rk_mock_transaction_set_coordinator(struct rk_mock_cluster_t *clus
                                                   int32_t broker_id);
 
 /**
- * The offset that a consumer group has committed for a partition, as rk_transaction_send_offsets does; RK_OFFSET_INVALID if
+ * The offset that a consumer group has committed for a partition, as rk_producer_send_offsets_to_transaction does; RK_OFFSET_INVALID if
  * there is none.
  *
  * Requires: `cluster` is NULL or a live cluster; `group` and `topic` are NULL or C strings.

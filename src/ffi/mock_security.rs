@@ -129,7 +129,7 @@ pub unsafe extern "C" fn rk_mock_transaction_set_coordinator(
     })
 }
 
-/// The offset that a consumer group has committed for a partition, as rk_transaction_send_offsets does; RK_OFFSET_INVALID if
+/// The offset that a consumer group has committed for a partition, as rk_producer_send_offsets_to_transaction does; RK_OFFSET_INVALID if
 /// there is none.
 ///
 /// # Safety

@@ -4,7 +4,7 @@
 One node with a listener for each protocol; certificates are made here, at test time. Every row of the matrix is a producer
 of its own (c-tests/e2e_producer.c): with the right credential each of its messages must be in the log, with a wrong one
 none, and the text that it logs must say what is wrong. Then short sessions (connections.max.reauth.ms),
-through which no message may be lost, doubled or reordered, and no connection may end. Prints a table.
+through which no message may be lost, doubled or reordered. Prints a table.
 
 Needs Java 17, Maven, openssl, and the Python package confluent-kafka.
 """
