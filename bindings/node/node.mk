@@ -24,6 +24,7 @@ HAVE_NODE := $(shell command -v $(NODE) >/dev/null 2>&1 && command -v $(NPM) >/d
 node: node-addon ## the Node package with the library inside, into build/node
 	@mkdir -p $(NODE_OUT)
 	@rm -f $(NODE_OUT)/rkafka-*.tgz
+	@cp LICENSE-MIT LICENSE-APACHE $(NODE_DIR)/
 	cd $(NODE_DIR) && $(NPM) pack --silent --pack-destination $(abspath $(NODE_OUT))
 
 # The library goes into the package, without what only a debugger reads, and the addon finds it beside itself.

@@ -78,6 +78,7 @@ test('the package installs offline and brings its library', { skip: !process.env
       if (err) throw err;
       console.log(await producer.produce('t', null, Buffer.from('x'), null, null));
       console.log(require('fs').readFileSync('/proc/self/maps', 'utf8').match(/\\S+librkafka\\S+/)[0]);
+      if (typeof require('rkafka/kafkajs').Kafka !== 'function') throw new Error('no KafkaJS');
       producer.disconnect();
     });`;
   const [offset, library] = run(process.execPath, ['-e', program], { cwd: dir, env }).split('\n');

@@ -123,6 +123,8 @@ export interface ProducerCallbacks {
 
 export interface ProducerGlobalConfig extends GlobalProperties, Omit<TopicProperties, keyof GlobalProperties>, ProducerCallbacks {}
 export interface ProducerTopicConfig extends TopicProperties {}
+export type GlobalConfig = GlobalProperties;
+export type TopicConfig = TopicProperties;
 
 export interface LogEvent {
   /** Syslog's level: 0 emergency to 7 debug. */

@@ -4,6 +4,7 @@ import {
   CODES, CompressionTypes, createWriteStream, features, HighLevelProducer, Kafka, KafkaJSError, LibrdKafkaError,
   librdkafkaVersion, logLevel, Metadata, openTelemetryInterceptor, Partitioners, Producer, ProducerMetrics, Topic,
 } from 'rkafka';
+import { Kafka as KafkaJS, Producer as KafkaJSProducer, ProducerConfig, RecordMetadata } from 'rkafka/kafkajs';
 
 const version: string = librdkafkaVersion;
 const list: string[] = features;
@@ -77,6 +78,10 @@ async function promises() {
   return [topicName, partition, baseOffset];
 }
 
+const settings: ProducerConfig = { idempotent: true };
+const other: KafkaJSProducer = new KafkaJS({ brokers: ['x:1'] }).producer(settings);
+const sent: Promise<RecordMetadata[]> = other.send({ topic: 't', messages: [] });
+
 const metrics = new ProducerMetrics(producer);
 const rate: number | undefined = metrics.snapshot()?.['record-send-rate'];
 // @ts-expect-error no such metric
@@ -85,4 +90,4 @@ metrics.snapshot()?.['no-such-metric'];
 declare const api: Parameters<typeof openTelemetryInterceptor>[0];
 new Producer({ interceptors: [openTelemetryInterceptor(api), { onSend: (record) => ({ ...record, topic: 'u' }) }] });
 
-promises().catch((e: KafkaJSError) => [e.retriable, e.type, version, list, full, name, promise, rate]);
+promises().catch((e: KafkaJSError) => [e.retriable, e.type, version, list, full, name, promise, rate, sent]);
