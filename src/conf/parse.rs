@@ -270,8 +270,10 @@ pub(super) fn software(text: &str, otherwise: &str) -> String {
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted: Vec<char> = name.chars().take(100).map(plain).collect();
     let limit = (wanted.len() / 4).clamp(1, 5);
+    // A name whose length alone differs by more is not near.
+    let near = known.filter(|candidate| candidate.len().abs_diff(wanted.len()) <= limit);
     let ranked =
-        known.map(|candidate| (distance(&wanted, &candidate.chars().map(plain).collect::<Vec<_>>()), candidate));
+        near.map(|candidate| (distance(&wanted, &candidate.chars().map(plain).collect::<Vec<_>>()), candidate));
     ranked.filter(|(distance, _)| *distance <= limit).min().map(|(_, candidate)| candidate)
 }
 
