@@ -79,7 +79,7 @@ class Link {
     this.onEvent = onEvent;
     this.columns = views(this.native.columns);
     this.slots = new Slots();
-    this.out = { runs: 0, bytes: undefined, events: undefined };
+    this.out = { runs: 0, more: false, bytes: undefined, events: undefined };
     this.topics = new Map();
     this.topicNames = [];
     this.lastTopic = '';
@@ -169,20 +169,18 @@ class Link {
   /** Serves all events that are there, and tells how many reports there were. */
   drain() {
     let total = 0;
-    let count;
     if (this.draining) return 0;
     do {
-      count = this.drainOnce();
-      total += count;
-    } while (count === REPORTS_MAX || this.out.runs === RUNS_MAX);
+      total += this.drainOnce();
+    } while (this.out.more);
     return total;
   }
 
   /** As drain, but lets the event loop go on in between. */
   drainSome() {
     if (this.draining) return;
-    const count = this.drainOnce();
-    if (count === REPORTS_MAX || this.out.runs === RUNS_MAX) setImmediate(this.onReadable);
+    this.drainOnce();
+    if (this.out.more) setImmediate(this.onReadable);
   }
 
   drainOnce() {

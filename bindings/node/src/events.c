@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define BYTES_MAX (1u << 20) /* of keys and values */
+
 /* Where keys and values of reports lie until they are copied into one Buffer for all. */
 typedef struct {
     rk_event_t *events[RUNS_MAX]; /* hold the bytes; freed at the end */
@@ -93,15 +95,21 @@ void client_drop_pending(client_t *client)
     client->pending = NULL;
 }
 
+/* Whether a call has taken as much as it should: so much memory is used at once, and so long the event loop waits. */
+static bool is_full(const sources_t *sources, uint32_t count, uint32_t others)
+{
+    return count == REPORTS_MAX || sources->event_count == RUNS_MAX || others == RUNS_MAX || sources->bytes >= BYTES_MAX;
+}
+
 /*
  * drain(out): takes events, writes reports into the columns and returns how many. `out.runs` becomes the number of runs,
- * `out.bytes` the keys and values if there are any, `out.events` an array of the other events if there are any. There may
- * be more if REPORTS_MAX reports or RUNS_MAX runs have come.
+ * `out.more` whether there may be more, `out.bytes` the keys and values if there are any, `out.events` an array of the other
+ * events if there are any.
  */
 napi_value client_drain(napi_env env, napi_callback_info info)
 {
     client_t *client;
-    napi_value argv[1], others = NULL;
+    napi_value argv[1], others = NULL, more;
     size_t argc = 1;
     sources_t sources; /* not cleared: 64 KiB on the stack of which only the used part is touched */
     uint32_t count = 0, runs = 0, other_count = 0;
@@ -109,7 +117,7 @@ napi_value client_drain(napi_env env, napi_callback_info info)
     napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&client);
     sources.event_count = 0;
     sources.bytes = 0;
-    while (client->rk && count < REPORTS_MAX && sources.event_count < RUNS_MAX && other_count < RUNS_MAX) {
+    while (client->rk && !is_full(&sources, count, other_count)) {
         rk_event_t *event = client->pending ? client->pending : rk_producer_poll_event(client->rk, 0);
         client->pending = NULL;
         if (!event)
@@ -125,12 +133,14 @@ napi_value client_drain(napi_env env, napi_callback_info info)
         uint32_t first = count;
         int topic = -1;
         int32_t partition = RK_PARTITION_UA;
-        while (count < REPORTS_MAX && (message = rk_event_message_next(event))) {
+        bool full = false;
+        while (!full && (message = rk_event_message_next(event))) {
             if (count == first) {
                 topic = client_topic(client, message->topic);
                 partition = message->partition;
             }
             add_report(client->columns, &sources, count++, message, client->want_values);
+            full = is_full(&sources, count, other_count);
         }
         if (count > first) {
             int32_t *run = client->columns->run[runs++];
@@ -150,5 +160,7 @@ napi_value client_drain(napi_env env, napi_callback_info info)
     if (others)
         set(env, argv[0], "events", others);
     set(env, argv[0], "runs", js_int(env, (int32_t)runs));
+    napi_get_boolean(env, is_full(&sources, count, other_count), &more);
+    set(env, argv[0], "more", more);
     return js_int(env, (int32_t)count);
 }

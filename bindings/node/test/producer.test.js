@@ -386,3 +386,17 @@ test('null values and lists of properties: what is not given is the default', as
   await call(producer, 'flush', 20000);
   assert.strictEqual(mock.endOffset('t', 0), 1);
 });
+
+test('large values in reports, more than are taken at once', async (t) => {
+  const mock = cluster(t, { topics: { t: 2 } });
+  const producer = new Producer({ 'metadata.broker.list': mock.bootstraps(), dr_msg_cb: true, 'linger.ms': 20 });
+  await connected(t, producer);
+  producer.setPollInBackground(true);
+  const got = reports(producer, 60);
+  for (let i = 0; i < 60; i++) producer.produce('t', i % 2, Buffer.alloc(100000 + i, i), `key ${i}`, null, i);
+  for (const [err, { opaque, value, key, size }] of await got) {
+    assert.strictEqual(err, null);
+    assert.deepStrictEqual([key.toString(), size, value.length], [`key ${opaque}`, 100000 + opaque, 100000 + opaque]);
+    assert.ok(value[0] === opaque && value.at(-1) === opaque);
+  }
+});
