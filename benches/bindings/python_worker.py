@@ -24,8 +24,6 @@ def main():
     producer = client.Producer({
         "bootstrap.servers": bootstrap,
         "linger.ms": 5,
-        "queue.buffering.max.messages": 200000,
-        "queue.buffering.max.kbytes": 524288,
     })
     value = b"x" * size
     reported = failed = 0
