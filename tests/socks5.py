@@ -85,7 +85,8 @@ def main():
             proxy = Proxy()
             done = run(example, BOOTSTRAP=bootstrap, SOCKS5=proxy.address, COUNT="5000")
             assert done.returncode == 0 and done.stdout.startswith("5000 of 5000 "), (done.stdout, done.stderr)
-            assert ("127.0.0.1", port) in proxy.asked and len(set(proxy.asked)) == 2, proxy.asked
+            # The bootstrap connection, and one at least to a broker by the name that metadata gave it.
+            assert ("127.0.0.1", port) in proxy.asked and len(proxy.asked) >= 2, proxy.asked
             print(done.stdout.strip())
             # Its messages would wait for minutes; the first error is enough.
             proxy = Proxy(refuse=True)

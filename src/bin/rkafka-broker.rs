@@ -216,11 +216,8 @@ fn run(mut args: Args) -> Result<(), String> {
 
 /// With a controlling program at the other end, standard output is for answers alone.
 fn say(control: bool, line: &str) {
-    if control {
-        eprintln!("{line}");
-    } else {
-        println!("{line}");
-    }
+    // Nobody may be reading any more, which is no reason to fail.
+    let _ = if control { writeln!(std::io::stderr(), "{line}") } else { writeln!(std::io::stdout(), "{line}") };
 }
 
 /// Carries out the commands on standard input until it ends or the answers find no reader.
