@@ -141,9 +141,11 @@ loom: ## the lock-free queue under loom
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(abspath $(or $(CARGO_TARGET_DIR),target))/loom \
 	    $(CARGO) test --release --lib accumulator::loom_tests
 
+# It does not follow ring's assembly: the tag of a TLS record is never written, as far as it can see.
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 test-valgrind: $(C_TESTS) c-test-certificates ## c-tests under valgrind
-	@SLOW=20 WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
-	    sh c-tests/run.sh $(C_TESTS)
+	@SLOW=20 WRAPPER="$(VALGRIND)" sh c-tests/run.sh $(filter-out %-tls,$(C_TESTS))
+	@SLOW=20 WRAPPER="$(VALGRIND) --undef-value-errors=no" sh c-tests/run.sh $(filter %-tls,$(C_TESTS))
 
 # An example that needs something at its other end.
 test-socks5: build/examples/socks5

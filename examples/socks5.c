@@ -19,6 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef MSG_NOSIGNAL /* where a socket's own option takes its place */
+#define MSG_NOSIGNAL 0
+#endif
+
 enum { PATIENCE_MS = 10000 };
 
 static struct sockaddr_in proxy;
