@@ -304,3 +304,68 @@ fn what_cannot_make_an_assertion_is_refused_by_name() {
         assert!(!why.contains("BEGIN"), "{why}");
     }
 }
+
+/// Everything that a client says with `debug=all` while it gets tokens, and while it does not.
+#[test]
+fn no_output_holds_what_tokens_are_got_with() {
+    let _stage = beside();
+    let ca = Ca::new();
+    let c = brokers();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key").serialize_pem();
+    let body: String = key.lines().filter(|l| !l.starts_with('-')).collect();
+    for status in [200, 401] {
+        for grant in ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"] {
+            let answers = move |_| match status {
+                200 => (status, format!("{{\"access_token\":\"{}\"}}", unsecured("alice", 60.0))),
+                _ => (status, "{\"error\":\"invalid_grant\"}".to_owned()),
+            };
+            let (url, seen) = endpoint(&ca, Box::new(answers));
+            let heard = Arc::new(Mutex::new(String::new()));
+            let log = heard.clone();
+            let hooks = rkafka::client::Hooks {
+                log: Some(Box::new(move |_, facility, text| *log.lock() += &format!("{facility} {text}\n"))),
+                ..hooks()
+            };
+            let mut settings = jwt_bearer(&url, &ca.pem, &[]);
+            settings.retain(|(name, _)| *name != "sasl.oauthbearer.grant.type");
+            let bootstrap = c.bootstrap();
+            settings.extend([
+                ("bootstrap.servers", bootstrap.as_str()),
+                ("debug", "all"),
+                ("statistics.interval.ms", "50"),
+                ("sasl.oauthbearer.grant.type", grant),
+                ("sasl.oauthbearer.client.id", "me"),
+                ("sasl.oauthbearer.client.secret", "hunter2"),
+                ("sasl.oauthbearer.assertion.algorithm", "ES256"),
+                ("sasl.oauthbearer.assertion.private.key.pem", &key),
+                ("sasl.oauthbearer.assertion.private.key.passphrase", "hunter2"),
+            ]);
+            let mut conf = rkafka::conf::Conf::new();
+            for (name, value) in &settings {
+                conf.set(name, *value).unwrap_or_else(|e| panic!("{name}: {e}"));
+            }
+            *heard.lock() += &format!("{:?} {conf:?} {:?}", conf.dump(), conf.settings());
+            let h = Harness::with(conf, hooks);
+            h.one(&h.topic("t"));
+            if status == 200 {
+                h.flush(ms(20_000));
+            } else {
+                eventually("an error", ms(20_000), || !refusals(&h).is_empty());
+            }
+            eventually("statistics", ms(10_000), || h.others().iter().any(|o| matches!(o, Other::Stats(_))));
+            h.producer.purge(rkafka::client::PURGE_QUEUE).expect("purge");
+            let said = format!("{}{:?}", heard.lock(), h.others());
+            assert!(said.contains("OAUTH") && said.len() > 1000, "{said}");
+            let request = seen.lock()[0].clone();
+            let basic = base64::engine::general_purpose::STANDARD.encode("me:hunter2");
+            let mut secrets = vec!["hunter2", &body[..40], basic.as_str(), "eyJhbGciOiJub25lIn0"];
+            let assertion = form(&request).into_iter().find(|(name, _)| name == "assertion").map(|(_, value)| value);
+            assert_eq!(assertion.is_some(), grant != "client_credentials");
+            secrets.extend(assertion.iter().map(|a| &a[..60]));
+            for secret in secrets {
+                assert!(!said.contains(secret), "{grant}: {secret} in {said}");
+            }
+            h.close(ms(5000));
+        }
+    }
+}
