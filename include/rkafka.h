@@ -1551,7 +1551,7 @@ void rk_topic_destroy(struct rk_topic_t *topic);
 /**
  * Makes an empty list. `initial_count` is a hint of how many headers it will hold.
  */
-struct rk_headers_t *rk_headers_new(size_t _initial_count);
+struct rk_headers_t *rk_headers_new(size_t initial_count);
 
 /**
  * Makes a copy. NULL for NULL.

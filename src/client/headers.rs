@@ -30,6 +30,13 @@ impl Headers {
         Self::default()
     }
 
+    /// With room for about so many small headers, so that adding them need not move the others.
+    pub fn with_capacity(count: usize) -> Self {
+        let mut wire = Vec::with_capacity(8 + count.min(64) * 32);
+        wire.push(0);
+        Headers { wire, count: 0 }
+    }
+
     /// Takes a headers section as a record has it; `None` if the bytes are not one.
     pub fn from_wire(raw: &[u8]) -> Option<Headers> {
         let count = HeadersRef::new(raw).count();

@@ -43,6 +43,8 @@ pub enum MainOp {
     /// Broker: its link is up, or down.
     BrokerUp,
     BrokerDown,
+    /// Any: memory will have to be given back (`Shared::trimming`).
+    Trim,
     /// Broker: there is no producer id and batches wait for one.
     NeedProducerId,
     /// Broker: the answer to the request for one.
@@ -79,6 +81,9 @@ pub struct MainThread {
     next_trim: Option<Instant>,
     all_down: bool,
 }
+
+/// How often spare memory is looked at while there is any.
+const TRIM_INTERVAL: Duration = Duration::from_secs(1);
 
 impl MainThread {
     pub fn new(shared: Arc<Shared>, inbox: Receiver<MainOp>) -> MainThread {
@@ -153,7 +158,7 @@ impl MainThread {
             MainOp::BrokerDown => self.broker_down(),
             MainOp::NeedProducerId => self.producer_id_needed(),
             MainOp::ProducerId(result) => self.producer_id_arrived(result),
-            MainOp::Transaction => {}
+            MainOp::Transaction | MainOp::Trim => {}
             MainOp::Answer { tag, result } => self.transaction_answer(tag, result),
             MainOp::Query { all, topic, reply, until } => self.asker.query(all, topic, reply, until),
             MainOp::Stop => {}
@@ -171,12 +176,19 @@ impl MainThread {
             stats::emit(&self.shared);
         }
         if self.next_trim.is_some_and(|t| now >= t) {
-            self.shared.home.pool.trim();
-            let more = self.shared.home.pool.spare_bytes() > 0;
-            self.next_trim = more.then(|| now + Duration::from_secs(1));
+            let home = &self.shared.home;
+            home.pool.trim();
+            // First this: who saw it true before has memory that is counted below.
+            self.shared.trimming.store(false, SeqCst);
+            // What the application has yet to take reports of will become spare later.
+            let more = home.pool.spare_bytes() > 0 || home.budget.bytes_in_use() > 0;
+            if more {
+                self.shared.trimming.store(true, SeqCst);
+            }
+            self.next_trim = more.then(|| now + TRIM_INTERVAL);
         }
-        if self.next_trim.is_none() && self.shared.home.pool.spare_bytes() > 0 {
-            self.next_trim = Some(now + Duration::from_secs(1));
+        if self.next_trim.is_none() && self.shared.trimming.load(Acquire) {
+            self.next_trim = Some(now + TRIM_INTERVAL);
         }
         if self.asker.rebootstrap_at().is_some_and(|t| now >= t) {
             self.rebootstrap("metadata could not be had for metadata.recovery.rebootstrap.trigger.ms");

@@ -85,6 +85,8 @@ pub struct Shared {
     /// Flushes under way: linger is not waited for.
     pub flushing: AtomicU32,
     pub closing: AtomicBool,
+    /// The main thread looks after spare memory, or has been told to. Otherwise it may sleep for minutes.
+    pub trimming: AtomicBool,
     pub events: EventQueue,
     pub log: Logger,
     pub topics: Registry,
@@ -137,6 +139,7 @@ impl Shared {
             refuse: AtomicI32::new(refuse),
             flushing: AtomicU32::new(0),
             closing: AtomicBool::new(false),
+            trimming: AtomicBool::new(false),
             events: EventQueue::default(),
             log,
             topics: Registry::default(),
@@ -212,6 +215,10 @@ impl Shared {
         if self.txn.enabled() && (verdict.err != RespErr::NO_ERROR || !own.is_empty()) {
             let sequenced = batch.base_sequence >= 0;
             self.transaction_messages_failed(&batch.owner, batch.count, verdict.err, sequenced);
+        }
+        // Its memory, and what else waits to be used again, may not be needed any more.
+        if !self.trimming.load(Relaxed) && !self.trimming.swap(true, AcqRel) {
+            let _ = self.main.send(MainOp::Trim);
         }
         let delivery = Delivery::new(batch, verdict, own);
         let wanted = self.hooks.want_delivery

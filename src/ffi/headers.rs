@@ -21,8 +21,8 @@ impl rk_headers_t {
 
 /// Makes an empty list. `initial_count` is a hint of how many headers it will hold.
 #[no_mangle]
-pub extern "C" fn rk_headers_new(_initial_count: usize) -> *mut rk_headers_t {
-    guard!(std::ptr::null_mut(), { rk_headers_t::give(Headers::new()) })
+pub extern "C" fn rk_headers_new(initial_count: usize) -> *mut rk_headers_t {
+    guard!(std::ptr::null_mut(), { rk_headers_t::give(Headers::with_capacity(initial_count)) })
 }
 
 /// Makes a copy. NULL for NULL.
