@@ -15,9 +15,9 @@
  *    are bytes with a length. Times are milliseconds; a timeout of -1 waits for ever.
  *  - Producers and topics are thread-safe; all other handles are for one thread at a time.
  *  - Callbacks run only within rk_producer_poll, _poll_event, _flush and _destroy, on the calling thread (but for those of
- *    logs, partitioners, sockets, certificates and SASL: see their types). They may produce, purge and ask for the
- *    length; poll, flush and destroy of the same producer are refused there. They must neither throw C++ exceptions nor
- *    longjmp out.
+ *    logs, partitioners, interceptors, sockets, certificates and SASL: see their types). They may produce, purge and ask
+ *    for the length; poll, flush and destroy of the same producer are refused there. They must neither throw C++
+ *    exceptions nor longjmp out.
  */
 
 
@@ -844,6 +844,44 @@ typedef int (*rk_sasl_cb_t)(struct rk_producer_t *rk,
                             void *opaque);
 
 /**
+ * Sees a message that is being produced, before it is encoded and before its partition is chosen: called on the thread that
+ * produces, within rk_producer_produce and every other function that produces, so at once on several threads if several
+ * produce, and it must be thread-safe.
+ *
+ * Of `message`, topic, partition (RK_PARTITION_UA if it is to be chosen), payload, key, timestamp_ms and opaque can be read.
+ * `headers` is the list of the message's headers, empty if it has none, to be read and changed by rk_headers_*: what is in it
+ * when the last interceptor has returned goes with the message. A list that the application gave to produce is not touched.
+ * Both are the library's and valid until the callback returns: do not free the list. `opaque` is that of
+ * rk_conf_add_interceptor.
+ *
+ * Returns RK_RESP_ERR_NO_ERROR; anything else is logged, with the interceptor's name, and changes nothing: the message goes
+ * on, with its headers as they are. Apart from rk_headers_*, it must not call functions of the same producer: poll, flush and
+ * destroy are refused, and so is to produce (RK_RESP_ERR__STATE). It must not block, throw C++ exceptions or longjmp out.
+ */
+typedef rk_resp_err_t (*rk_interceptor_on_send_cb_t)(struct rk_producer_t *rk,
+                                                     const struct rk_message_t *message,
+                                                     struct rk_headers_t *headers,
+                                                     void *opaque);
+
+/**
+ * Is told a message's fate, by err, partition, offset, latency_us, status as in a delivery report: called once for each
+ * message that was accepted, delivered or not, on the thread that serves its report: within rk_producer_poll, _flush, _destroy and
+ * the functions that end transactions just before the delivery callback, within rk_producer_poll_event just before the
+ * event is handed out. Several threads that poll call it at once. rk_message_headers reads the headers.
+ *
+ * Also called within the produce call itself, on that thread, for a message that on_send has seen and that is refused after
+ * that (a topic or partition that does not exist, headers that make it too large, no memory left to the queue), with the error
+ * that produce returns; so each on_send has its on_acknowledgement, unless RK_DESTROY_F_NO_REPORTS drops it with the report.
+ * Messages that are refused before (wrong arguments, a full queue, a fatal error) are seen by neither.
+ *
+ * `message` is valid until the callback returns; `opaque` is that of rk_conf_add_interceptor. What it returns is treated as
+ * that of rk_interceptor_on_send_cb_t. It must not call functions of the same producer, nor block, throw or longjmp out.
+ */
+typedef rk_resp_err_t (*rk_interceptor_on_acknowledgement_cb_t)(struct rk_producer_t *rk,
+                                                                const struct rk_message_t *message,
+                                                                void *opaque);
+
+/**
  * A broker.
  */
 typedef struct rk_metadata_broker_t {
@@ -1065,7 +1103,7 @@ int rk_message_status(const struct rk_message_t *message);
 struct rk_conf_t *rk_conf_new(void);
 
 /**
- * Makes a copy, callbacks and opaque included. NULL for NULL.
+ * Makes a copy, callbacks, interceptors and opaque included. NULL for NULL.
  *
  * Requires: `conf` is NULL or a live configuration.
  */
@@ -1633,6 +1671,30 @@ rk_resp_err_t rk_headers_get(const struct rk_headers_t *headers,
  */
 rk_resp_err_t rk_message_headers(const struct rk_message_t *message,
                                  struct rk_headers_t **headers);
+
+/**
+ * Adds an interceptor, to be called after those added before: on_send for each message that is produced,
+ * on_acknowledgement when its fate is known; one of them may be NULL. This is how context of a trace gets into headers, as in
+ * examples/tracing.c. The name tells interceptors apart and is shown in the log. `opaque` is handed to the callbacks and
+ * never followed. rk_conf_dup copies interceptors, with the same opaque.
+ *
+ * An on_send makes producing slower for every message, also if it does nothing: the partition's lock is taken, and a list of
+ * headers is made. With an on_acknowledgement reports are made for every message even if nobody else wants them
+ * (`delivery.report.only.error`, no delivery callback): the application must poll.
+ *
+ * RK_CONF_INVALID, with the reason in `errstr`, if there is an interceptor of that name already, if the name is NULL, empty
+ * or not UTF-8, or if both callbacks are NULL; else RK_CONF_OK.
+ *
+ * Requires: `conf` is NULL or a live configuration; `name` is NULL or a C string; the callbacks can be called as their types say for as
+ * long as the producer lives; `errstr` is NULL or has `errstr_size` bytes.
+ */
+enum rk_conf_res_t rk_conf_add_interceptor(struct rk_conf_t *conf,
+                                           const char *name,
+                                           rk_interceptor_on_send_cb_t on_send,
+                                           rk_interceptor_on_acknowledgement_cb_t on_acknowledgement,
+                                           void *opaque,
+                                           char *errstr,
+                                           size_t errstr_size);
 
 /**
  * The event's kind, one of RK_EVENT_*.

@@ -14,6 +14,7 @@ const SOURCES: &[&str] = &[
     "network",
     "topic",
     "headers",
+    "interceptor",
     "event",
     "metadata",
     "mock",

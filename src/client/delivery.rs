@@ -70,7 +70,7 @@ impl Delivery {
     }
 
     /// Every record of it succeeded.
-    pub(super) fn clean(&self) -> bool {
+    pub fn clean(&self) -> bool {
         self.verdict.err == RespErr::NO_ERROR && self.own.iter().all(|(_, e)| *e == RespErr::NO_ERROR)
     }
 

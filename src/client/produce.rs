@@ -169,6 +169,22 @@ impl Shared {
         rec: RecordRef<'_>,
         hint: usize,
     ) -> Result<(), RespErr> {
+        if self.hooks.on_send.is_some() || self.hooks.on_refused.is_some() {
+            self.intercept(t, asked, block, rec, hint)
+        } else {
+            self.enqueue(t, asked, block, rec, hint)
+        }
+    }
+
+    /// `produce_slow` without interceptors.
+    pub(super) fn enqueue(
+        self: &Arc<Self>,
+        t: &TopicState,
+        asked: i32,
+        block: bool,
+        rec: RecordRef<'_>,
+        hint: usize,
+    ) -> Result<(), RespErr> {
         // For its report, should it fail before it has a partition.
         let rec = RecordRef { aux: asked as u32, ..rec };
         loop {

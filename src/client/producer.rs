@@ -132,6 +132,13 @@ impl Producer {
         *self.shared.credentials.lock() = Some((username.to_owned(), Secret::new(password)));
     }
 
+    /// Logs a failed interceptor.
+    pub fn interceptor_failed(&self, text: &str) {
+        if !self.is_parents() {
+            self.shared.log(WARNING, "ICFAIL", text);
+        }
+    }
+
     /// The client's name: `client.id#producer-N`.
     pub fn name(&self) -> &CStr {
         &self.shared.name

@@ -4,6 +4,7 @@ use super::broker::BrokerHandle;
 use super::delivery::{Delivery, Verdict};
 use super::events::{Event, EventQueue};
 use super::idempotence::ProducerIds;
+use super::intercept::{RefusedFn, SendFn};
 use super::log::Logger;
 use super::main_thread::MainOp;
 use super::produce::PartitionerFn;
@@ -52,8 +53,14 @@ pub struct Hooks {
     pub verify: Option<VerifyFn>,
     /// The mechanism that `Conf::set_custom_mechanism` names. Runs on broker threads.
     pub sasl: Option<SaslFn>,
+    /// Sees each message before it is encoded. Runs on producing threads.
+    pub on_send: Option<SendFn>,
+    /// Hears of messages that are refused after that. Runs on producing threads.
+    pub on_refused: Option<RefusedFn>,
     /// Delivery events are wanted; without, reports are dropped as they arrive.
     pub want_delivery: bool,
+    /// So are those that `delivery.report.only.error` leaves out.
+    pub want_every_delivery: bool,
     pub want_errors: bool,
     pub want_stats: bool,
     pub want_throttle: bool,
@@ -78,7 +85,7 @@ pub struct Shared {
     pub limits: BatchLimits,
     /// Longest record accepted, without its frame.
     pub max_record: usize,
-    /// The partition of a record cannot be had by arithmetic alone.
+    /// The partition of a record cannot be had by arithmetic alone, or an interceptor has to see the record first.
     pub slow_partitioner: bool,
     /// The error that produce answers with, or 0.
     pub refuse: AtomicI32,
@@ -122,6 +129,7 @@ impl Shared {
         // Until a transaction begins.
         let refuse = if txn.enabled() { RespErr::ERR__STATE.0 } else { 0 };
         let slow_partitioner = hooks.partitioner.is_some()
+            || hooks.on_send.is_some()
             || topic_settings.partitioner == PartitionerKind::RoundRobin
             || settings.sticky_linger_ms == 0;
         Shared {
@@ -222,7 +230,7 @@ impl Shared {
         }
         let delivery = Delivery::new(batch, verdict, own);
         let wanted = self.hooks.want_delivery
-            && !(self.settings.delivery_report_only_error && verdict.err == RespErr::NO_ERROR && delivery.clean());
+            && (self.hooks.want_every_delivery || !self.settings.delivery_report_only_error || !delivery.clean());
         if wanted {
             self.events.push(Event::Delivery(delivery));
         }

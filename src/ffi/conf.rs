@@ -3,6 +3,7 @@
 use super::dispatch::{c_text, Callbacks};
 use super::guard::{guard, live, live_mut, put, put_text, text};
 use super::handle::{give, handle, take};
+use super::interceptor::Interceptor;
 use super::types::*;
 use crate::conf::{Conf, ConfError};
 use std::ffi::{c_char, c_int, c_void, CString};
@@ -12,16 +13,19 @@ use zeroize::Zeroizing;
 pub struct rk_conf_t {
     pub(super) conf: Conf,
     pub(super) callbacks: Callbacks,
+    pub(super) interceptors: Vec<Interceptor>,
 }
 handle!(rk_conf_t, b'c');
 
 /// Makes a configuration in which every property has its default. It is the caller's until rk_producer_new takes it.
 #[no_mangle]
 pub extern "C" fn rk_conf_new() -> *mut rk_conf_t {
-    guard!(std::ptr::null_mut(), { give(rk_conf_t { conf: Conf::new(), callbacks: Callbacks::default() }) })
+    guard!(std::ptr::null_mut(), {
+        give(rk_conf_t { conf: Conf::new(), callbacks: Callbacks::default(), interceptors: Vec::new() })
+    })
 }
 
-/// Makes a copy, callbacks and opaque included. NULL for NULL.
+/// Makes a copy, callbacks, interceptors and opaque included. NULL for NULL.
 ///
 /// # Safety
 /// `conf` is NULL or a live configuration.
@@ -29,7 +33,7 @@ pub extern "C" fn rk_conf_new() -> *mut rk_conf_t {
 pub unsafe extern "C" fn rk_conf_dup(conf: *const rk_conf_t) -> *mut rk_conf_t {
     guard!(std::ptr::null_mut(), {
         let c = live!(conf, std::ptr::null_mut());
-        give(rk_conf_t { conf: c.conf.clone(), callbacks: c.callbacks })
+        give(rk_conf_t { conf: c.conf.clone(), callbacks: c.callbacks, interceptors: c.interceptors.clone() })
     })
 }
 

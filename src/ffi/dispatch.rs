@@ -1,5 +1,6 @@
 //! From the client's events to the application's callbacks, on the thread that polls.
 
+use super::interceptor::acknowledge;
 use super::network::{rk_connect_cb_t, rk_sasl_cb_t, rk_socket_cb_t, rk_ssl_cert_verify_cb_t};
 use super::producer::{rk_producer_t, Inner};
 use super::types::*;
@@ -61,6 +62,8 @@ unsafe impl Sync for Callbacks {}
 /// that a callback of one producer may poll another.
 pub(super) struct Frame {
     producer: usize,
+    /// An interceptor runs within produce.
+    interceptor: bool,
     previous: *const Frame,
 }
 
@@ -70,10 +73,19 @@ thread_local! {
 
 /// True while this thread is within a callback of that producer.
 pub(super) fn within_callback(producer: usize) -> bool {
+    within(|f| f.producer == producer)
+}
+
+/// True while this thread is within an interceptor that produce of that producer called.
+pub(super) fn within_interceptor(producer: usize) -> bool {
+    within(|f| f.producer == producer && f.interceptor)
+}
+
+fn within(is_it: impl Fn(&Frame) -> bool) -> bool {
     let mut frame = INNERMOST.get();
     // SAFETY: frames of this thread's list live on its stack, in `with_frame` calls that have not returned.
     while let Some(f) = unsafe { frame.as_ref() } {
-        if f.producer == producer {
+        if is_it(f) {
             return true;
         }
         frame = f.previous;
@@ -83,13 +95,22 @@ pub(super) fn within_callback(producer: usize) -> bool {
 
 /// Runs `f`, in which callbacks of that producer are called.
 pub(super) fn with_frame<R>(producer: usize, f: impl FnOnce() -> R) -> R {
+    in_frame(producer, false, f)
+}
+
+/// Runs `f`, in which produce of that producer calls interceptors.
+pub(super) fn with_interceptor_frame<R>(producer: usize, f: impl FnOnce() -> R) -> R {
+    in_frame(producer, true, f)
+}
+
+fn in_frame<R>(producer: usize, interceptor: bool, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Frame);
     impl Drop for Restore {
         fn drop(&mut self) {
             INNERMOST.set(self.0);
         }
     }
-    let frame = Frame { producer, previous: INNERMOST.get() };
+    let frame = Frame { producer, interceptor, previous: INNERMOST.get() };
     // Also when a panic unwinds through here.
     let _restore = Restore(frame.previous);
     INNERMOST.set(&frame);
@@ -104,12 +125,17 @@ const POLL_MAX: usize = 100_000;
 
 /// Delivery reports of one batch; returns how many there were.
 fn deliver(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_t>, d: &Delivery) -> usize {
+    let acknowledged = acknowledge(rk, inner, d);
+    if acknowledged > 0 && inner.client.is_parents() {
+        // An interceptor forked, and this is the child.
+        return acknowledged;
+    }
     let cb = &inner.callbacks;
     let mut template = rk_message_t::of(d);
     let common = d.common();
     let only_errors = inner.only_errors;
     if only_errors && common.is_some_and(|(err, ..)| err == RespErr::NO_ERROR) {
-        return 0;
+        return acknowledged;
     }
     let skip = |r: &Report<'_>| only_errors && r.err == RespErr::NO_ERROR;
     let mut served = 0;
@@ -151,7 +177,7 @@ fn deliver(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_t
             }
         }
     }
-    served
+    served.max(acknowledged)
 }
 
 /// Text for C: a NUL inside would end it early, so it becomes a space.
@@ -295,6 +321,20 @@ pub(super) fn next_event(rk: *mut rk_producer_t, inner: &Inner, timeout: Option<
     loop {
         let event = inner.client.poll_event(until.left())?;
         if kind(&event) & inner.callbacks.events != 0 {
+            let Event::Delivery(d) = &event else { return Some(event) };
+            if !inner.chain.acknowledges() {
+                return Some(event);
+            }
+            with_frame(inner.id(), || acknowledge(rk, inner, d));
+            if inner.client.is_parents() {
+                // An interceptor forked, and this is the child: memory and credits are the parent's.
+                std::mem::forget(event);
+                return None;
+            }
+            if inner.only_errors && d.clean() {
+                // It came for the interceptors alone.
+                continue;
+            }
             return Some(event);
         }
         let mut scratch = Vec::new();

@@ -5,6 +5,7 @@ use super::dispatch::{self, Callbacks};
 use super::event::rk_event_t;
 use super::guard::{guard, live, live_here, put_text, text, timeout};
 use super::handle::{give, handle, is_parents, take, Lent};
+use super::interceptor::Chain;
 use super::mock::rk_mock_cluster_t;
 use super::network;
 use super::topic::rk_topic_t;
@@ -31,6 +32,8 @@ handle!(rk_producer_t, b'p', OF_PROCESS);
 pub(super) struct Inner {
     pub client: Producer,
     pub callbacks: Callbacks,
+    /// Interceptors.
+    pub chain: Arc<Chain>,
     /// `delivery.report.only.error`.
     pub only_errors: bool,
     /// Arrays for the batch callback, one for each thread that polls at once.
@@ -63,9 +66,12 @@ impl Inner {
 }
 
 /// The callbacks that the client calls from its own threads and while producing.
-fn hooks(cb: Callbacks, log_queue: bool, me: &Arc<Me>) -> Hooks {
+fn hooks(cb: Callbacks, chain: &Arc<Chain>, log_queue: bool, me: &Arc<Me>) -> Hooks {
     let mut hooks = Hooks {
-        want_delivery: cb.dr_msg.is_some() || cb.dr_batch.is_some() || cb.events & RK_EVENT_DR != 0,
+        want_delivery: cb.dr_msg.is_some()
+            || cb.dr_batch.is_some()
+            || cb.events & RK_EVENT_DR != 0
+            || chain.acknowledges(),
         want_errors: cb.error.is_some() || cb.events & RK_EVENT_ERROR != 0,
         want_stats: cb.stats.is_some() || cb.events & RK_EVENT_STATS != 0,
         reports_are_polled: cb.dr_msg.is_none() && cb.dr_batch.is_none() && cb.events & RK_EVENT_DR != 0,
@@ -74,6 +80,7 @@ fn hooks(cb: Callbacks, log_queue: bool, me: &Arc<Me>) -> Hooks {
         ..Hooks::default()
     };
     network::set_hooks(&mut hooks, cb, me);
+    chain.set_hooks(&mut hooks, me);
     if cb.log.is_some() && !log_queue {
         let me = me.clone();
         hooks.log = Some(Box::new(move |level: i32, facility: &str, text: &str| {
@@ -143,13 +150,15 @@ pub unsafe extern "C" fn rk_producer_new(
         let me = Arc::new(Me(AtomicPtr::default()));
         let log_queue = is_on("log.queue");
         let only_errors = is_on("delivery.report.only.error");
-        let client = match Producer::new(c.conf.clone(), hooks(c.callbacks, log_queue, &me)) {
+        let chain = Chain::new(c.interceptors.clone());
+        let client = match Producer::new(c.conf.clone(), hooks(c.callbacks, &chain, log_queue, &me)) {
             Ok(client) => client,
             Err(why) => return fail(&why),
         };
         let inner = Arc::new(Inner {
             client,
             callbacks: c.callbacks,
+            chain,
             only_errors,
             scratch: Mutex::default(),
             mock: OnceLock::new(),
