@@ -369,7 +369,9 @@ class Processes(Case):
         for wait in ("while True: p.poll(60)", "p.flush(60)", "p.flush()", "p.init_transactions(60)"):
             child = subprocess.Popen(
                 [sys.executable, "-c",
-                 "import rkafka\n"
+                 "import rkafka, signal\n"
+                 # A job in a shell's background inherits that it is ignored.
+                 "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
                  "p = rkafka.Producer({'bootstrap.servers': '127.0.0.1:1', 'log_level': 0, 'error_cb': lambda e: None, 'transactional.id': 't'}\n"
                  f"    if 'trans' in {wait!r} else {{'bootstrap.servers': '127.0.0.1:1', 'log_level': 0, 'error_cb': lambda e: None}})\n"
                  "'trans' in " + repr(wait) + " or p.produce('topic', 'v')\n"
