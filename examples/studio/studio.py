@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -209,6 +210,8 @@ def main():
     parser.add_argument("--brokers", type=int, default=3)
     parser.add_argument("--charts", default=os.path.join(ROOT, "build", "studio", "uplot"), help="where uPlot is")
     args = parser.parse_args()
+    # Ends as Ctrl-C does, so that the brokers are not left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cluster = None if args.bootstrap else Cluster(args.broker, args.brokers)
     Handler.studio = Studio(cluster, args.bootstrap or cluster.bootstrap)
     Handler.charts = args.charts

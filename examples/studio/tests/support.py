@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import unittest
@@ -26,7 +25,7 @@ class StudioCase(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        cls.process.send_signal(signal.SIGINT)
+        cls.process.terminate()
         cls.process.wait(30)
         cls.process.stdout.close()
 
