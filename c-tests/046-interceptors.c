@@ -37,6 +37,7 @@ static rk_resp_err_t tracer_on_send(rk_producer_t *rk, const rk_message_t *m, rk
     CHECK(m->payload == NULL || begins(m->payload, m->len, "value"));
     CHECK(m->key == NULL || (m->key_len == 3 && begins(m->key, 3, "key")));
     CHECK(m->timestamp_ms > 1000000000000);
+    CHECK_INT(m->timestamp_type, RK_TIMESTAMP_CREATE_TIME);
     CHECK_INT(m->offset, RK_OFFSET_INVALID);
     CHECK_ERR(rk_message_headers(m, &none), RK_RESP_ERR__NOENT);
     if (m->len == 9) { /* "value+own": with headers of its own */

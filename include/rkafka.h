@@ -526,6 +526,21 @@ struct sockaddr;
 #define RK_MSG_STATUS_PERSISTED 2
 
 /**
+ * There is no timestamp, or it is not known whose it is.
+ */
+#define RK_TIMESTAMP_NOT_AVAILABLE 0
+
+/**
+ * CreateTime: the message's own, given to produce or taken by it.
+ */
+#define RK_TIMESTAMP_CREATE_TIME 1
+
+/**
+ * LogAppendTime: the broker's, in a topic with `message.timestamp.type=LogAppendTime`.
+ */
+#define RK_TIMESTAMP_LOG_APPEND_TIME 2
+
+/**
  * The exchange goes on: what is in `out` goes to the broker.
  */
 #define RK_SASL_SEND 1
@@ -672,9 +687,17 @@ typedef struct rk_message_t {
      */
     const void *_headers;
     /**
+     * Whose time timestamp_ms is, in reports and interceptors: one of RK_TIMESTAMP_*.
+     */
+    int32_t timestamp_type;
+    /**
      * Reserved: zero.
      */
-    uint64_t _reserved[3];
+    int32_t _reserved_int;
+    /**
+     * Reserved: zero.
+     */
+    uint64_t _reserved[2];
 } rk_message_t;
 
 /**

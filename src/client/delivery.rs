@@ -69,6 +69,11 @@ impl Delivery {
         self.verdict.err
     }
 
+    /// Its reports bear the broker's time (LogAppendTime), not their own.
+    pub fn has_append_time(&self) -> bool {
+        self.verdict.append_time >= 0
+    }
+
     /// Every record of it succeeded.
     pub fn clean(&self) -> bool {
         self.verdict.err == RespErr::NO_ERROR && self.own.iter().all(|(_, e)| *e == RespErr::NO_ERROR)

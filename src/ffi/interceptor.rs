@@ -101,7 +101,7 @@ impl Chain {
         if dispatch::within_interceptor(me.id()) {
             return Err(RespErr::ERR__STATE);
         }
-        let mut headers = Headers::new();
+        let mut headers = Headers::with_capacity(8);
         HeadersRef::new(s.raw_headers).for_each(|(name, value)| headers.add(name, value));
         let list = give(rk_headers_t { headers });
         let message = message_of(s);
@@ -161,6 +161,7 @@ fn message_of(s: &Sending<'_>) -> rk_message_t {
     m.topic = s.topic.as_ptr();
     m.partition = s.partition;
     m.timestamp_ms = s.timestamp_ms;
+    m.timestamp_type = RK_TIMESTAMP_CREATE_TIME;
     m.opaque = s.opaque as *mut c_void;
     m.set_bytes(s.payload, s.key, &[]);
     m

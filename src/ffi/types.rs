@@ -58,6 +58,13 @@ pub const RK_MSG_STATUS_POSSIBLY_PERSISTED: c_int = 1;
 /// The message is in the log.
 pub const RK_MSG_STATUS_PERSISTED: c_int = 2;
 
+/// There is no timestamp, or it is not known whose it is.
+pub const RK_TIMESTAMP_NOT_AVAILABLE: i32 = 0;
+/// CreateTime: the message's own, given to produce or taken by it.
+pub const RK_TIMESTAMP_CREATE_TIME: i32 = 1;
+/// LogAppendTime: the broker's, in a topic with `message.timestamp.type=LogAppendTime`.
+pub const RK_TIMESTAMP_LOG_APPEND_TIME: i32 = 2;
+
 /// Result of setting or reading a property.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,8 +116,12 @@ pub struct rk_message_t {
     pub _headers_len: u32,
     /// Private.
     pub _headers: *const c_void,
+    /// Whose time timestamp_ms is, in reports and interceptors: one of RK_TIMESTAMP_*.
+    pub timestamp_type: i32,
     /// Reserved: zero.
-    pub _reserved: [u64; 3],
+    pub _reserved_int: i32,
+    /// Reserved: zero.
+    pub _reserved: [u64; 2],
 }
 
 impl rk_message_t {
@@ -130,7 +141,9 @@ impl rk_message_t {
             status: RK_MSG_STATUS_NOT_PERSISTED,
             _headers_len: 0,
             _headers: std::ptr::null(),
-            _reserved: [0; 3],
+            timestamp_type: RK_TIMESTAMP_NOT_AVAILABLE,
+            _reserved_int: 0,
+            _reserved: [0; 2],
         }
     }
 
@@ -138,6 +151,7 @@ impl rk_message_t {
     pub(super) fn of(d: &Delivery) -> rk_message_t {
         let mut m = rk_message_t::empty();
         m.topic = d.topic_name().as_ptr();
+        m.timestamp_type = if d.has_append_time() { RK_TIMESTAMP_LOG_APPEND_TIME } else { RK_TIMESTAMP_CREATE_TIME };
         if let Some((err, partition, status)) = d.common() {
             m.set_fate(err, partition, status);
         }
@@ -266,5 +280,55 @@ mod tests {
         assert_eq!(offset_of!(rk_message_t, latency_us), 80);
         assert_eq!(offset_of!(rk_message_t, status), 88);
         assert_eq!(offset_of!(rk_message_t, _headers), 96);
+        assert_eq!(offset_of!(rk_message_t, timestamp_type), 104);
+    }
+
+    #[test]
+    fn reports_tell_whose_time_they_bear() {
+        use crate::ffi::*;
+        use crate::mock::{MockCluster, Options};
+
+        unsafe extern "C" fn on_report(_: *mut rk_producer_t, m: *const rk_message_t, opaque: *mut c_void) {
+            // SAFETY: the message is the library's; the opaque is the list below.
+            let (m, seen) = unsafe { (&*m, &mut *opaque.cast::<Vec<(rk_resp_err_t, i32, bool)>>()) };
+            seen.push((m.err, m.timestamp_type, m.timestamp_ms == 1));
+        }
+        for log_append_time in [false, true] {
+            let cluster = MockCluster::new(1, Options { log_append_time, ..Options::default() }).expect("a cluster");
+            let bootstrap = std::ffi::CString::new(cluster.bootstrap()).unwrap();
+            let mut seen: Vec<(rk_resp_err_t, i32, bool)> = Vec::new();
+            // SAFETY: handles are alive, `seen` outlives the producer.
+            unsafe {
+                let conf = rk_conf_new();
+                let name = c"bootstrap.servers".as_ptr();
+                assert_eq!(
+                    rk_conf_set(conf, name, bootstrap.as_ptr(), std::ptr::null_mut(), 0),
+                    rk_conf_res_t::RK_CONF_OK
+                );
+                rk_conf_set_opaque(conf, (&raw mut seen).cast());
+                rk_conf_set_dr_msg_cb(conf, Some(on_report));
+                let rk = rk_producer_new(conf, std::ptr::null_mut(), 0);
+                let value = c"v".as_ptr().cast();
+                assert_eq!(
+                    rk_producer_produce(
+                        rk,
+                        c"t".as_ptr(),
+                        0,
+                        0,
+                        value,
+                        1,
+                        std::ptr::null(),
+                        0,
+                        1,
+                        std::ptr::null_mut()
+                    ),
+                    0
+                );
+                assert_eq!(rk_producer_flush(rk, 30_000), 0);
+                rk_producer_destroy(rk);
+            }
+            let kind = if log_append_time { RK_TIMESTAMP_LOG_APPEND_TIME } else { RK_TIMESTAMP_CREATE_TIME };
+            assert_eq!(seen, [(0, kind, !log_append_time)]);
+        }
     }
 }

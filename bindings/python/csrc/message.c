@@ -183,7 +183,7 @@ void message_fill(Message *m, const rk_message_t *raw, PyObject *topic, PyObject
     m->partition = raw->partition;
     m->offset = raw->offset;
     m->timestamp = raw->timestamp_ms;
-    m->timestamp_type = raw->timestamp_ms >= 0;
+    m->timestamp_type = raw->timestamp_type;
     m->latency = (double)raw->latency_us * 1e-6;
 }
 
