@@ -202,6 +202,44 @@ unsafe extern "C" fn reports(_: *mut rk_producer_t, m: *const rk_message_t, coun
     assert!(!m.is_null() && count > 0);
 }
 
+/// An interceptor that changes headers, and calls what is refused.
+unsafe extern "C" fn on_send(
+    rk: *mut rk_producer_t,
+    m: *const rk_message_t,
+    headers: *mut rk_headers_t,
+    _: *mut c_void,
+) -> rk_resp_err_t {
+    let value = [0u8; 1500];
+    // SAFETY: the library's own arguments, alive until this returns.
+    unsafe {
+        assert!(!rk.is_null() && !(*m).topic.is_null() && (*m).err == 0);
+        let before = rk_headers_count(headers);
+        // For some messages more than `message.max.bytes`.
+        assert_eq!(rk_headers_add(headers, c"h".as_ptr(), 1, value.as_ptr().cast(), (*m).len % 3 * 700), 0);
+        assert_eq!(rk_headers_count(headers), before + 1);
+        if before > 3 {
+            assert_eq!(rk_headers_remove(headers, c"h".as_ptr()), 0);
+        }
+        let again = rk_producer_produce(rk, (*m).topic, 0, 0, null(), 0, null(), 0, 0, null_mut());
+        assert_ne!(again, 0);
+        assert!(rk_producer_poll(rk, 0) < 0);
+        rk_producer_destroy(rk);
+        (*m).partition
+    }
+}
+
+unsafe extern "C" fn on_fate(rk: *mut rk_producer_t, m: *const rk_message_t, _: *mut c_void) -> rk_resp_err_t {
+    // SAFETY: the library's own arguments, alive until this returns.
+    unsafe {
+        assert!(!rk.is_null() && !(*m).topic.is_null());
+        let mut headers = null_mut();
+        rk_message_headers(m, &mut headers);
+        rk_headers_destroy(headers);
+        rk_producer_destroy(rk);
+        (*m).err
+    }
+}
+
 unsafe extern "C" fn refresh(rk: *mut rk_producer_t, _: *const c_char, _: *mut c_void) {
     // SAFETY: the library's own handle, within a callback.
     unsafe { rk_producer_oauthbearer_set_token_failure(rk, c_string(b"no").cast()) };
@@ -501,6 +539,11 @@ unsafe fn set_callbacks(conf: *mut rk_conf_t, p: &mut Program<'_>) {
             2 => rk_conf_set_partitioner_cb(conf, Some(partition)),
             3 => rk_conf_set_oauthbearer_token_refresh_cb(conf, Some(refresh)),
             4 => rk_conf_set_opaque(conf, c_string(b"opaque").cast_mut().cast()),
+            5 if b & 8 != 0 => {
+                let name = c_string(if b & 64 == 0 { b"first" } else { b"second" });
+                let (send, told) = ((b & 16 == 0).then_some(on_send as _), (b & 32 == 0).then_some(on_fate as _));
+                rk_conf_add_interceptor(conf, name, send, told, null_mut(), null_mut(), 0);
+            }
             5 => rk_conf_set_dr_msg_cb(conf, None),
             6 => rk_conf_set_events(conf, p.int()),
             _ => {
