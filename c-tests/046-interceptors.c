@@ -326,6 +326,28 @@ static void only_errors(void) {
     rk_producer_destroy(rk);
 }
 
+/* Within transactions; what ends them serves reports, so that commit has heard of every message. */
+static void transactions(void) {
+    counts_t tracer, auditor;
+    rk_conf_t *conf = test_conf(1);
+    add(conf, &tracer, &auditor);
+    test_set(conf, "transactional.id", "traced");
+    rk_producer_t *rk = test_producer(conf);
+    CHECK_ERR(test_produce(rk, "intercepted", 0, "value", NULL), RK_RESP_ERR__STATE); /* seen by neither */
+    CHECK(rk_producer_init_transactions(rk, 30000) == NULL);
+    CHECK(rk_producer_begin_transaction(rk) == NULL);
+    for (int i = 0; i < 20; i++)
+        CHECK_OK(test_produce(rk, "intercepted", i % 2, "value", NULL));
+    CHECK(rk_producer_commit_transaction(rk, 30000) == NULL);
+    check_counts(&auditor, 20, 0);
+    CHECK(rk_producer_begin_transaction(rk) == NULL);
+    CHECK_OK(test_produce(rk, "intercepted", 0, "value", NULL));
+    CHECK(rk_producer_abort_transaction(rk, 30000) == NULL);
+    CHECK_INT(auditor.sent, 21);
+    CHECK_INT(auditor.acknowledged, 21);
+    rk_producer_destroy(rk);
+}
+
 int main(void) {
     adding();
     delivered();
@@ -333,5 +355,6 @@ int main(void) {
     events(0);
     events(1);
     only_errors();
+    transactions();
     return 0;
 }
