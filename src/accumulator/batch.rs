@@ -177,36 +177,6 @@ impl<O: BatchOwner> Body<O> {
         }
     }
 
-    /// As `records`, for reports: `f` is compiled twice, and one of the two knows that the record has only a value.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    pub fn each_record<'a>(&'a self, mut f: impl FnMut(Item<'a>)) {
-        debug_assert!(self.complete);
-        for p in &self.pieces {
-            #[cfg(loom)]
-            p.chunk.watch.read(p.count);
-            let (data, capacity) = p.chunk.block();
-            let (base_timestamp, open_us) = (p.chunk.base_timestamp(), p.chunk.open_us());
-            let (mut at, mut entry) = (data.cast_const(), data.wrapping_add(capacity).cast_const());
-            for _ in 0..p.count {
-                entry = entry.wrapping_sub(ENTRY);
-                // SAFETY: as in `Records::next`; `count` records were committed.
-                let e = unsafe { entry.cast::<Entry>().read_unaligned() };
-                if record::is_layout(e.note) {
-                    // SAFETY: as above; the note is this record's.
-                    let (record, next) = unsafe { record::read_plain(at, e.note) };
-                    at = next;
-                    f(Item::new(&e, record, base_timestamp, open_us));
-                } else {
-                    // SAFETY: as above.
-                    let (record, next) = unsafe { record::read(at) };
-                    at = next;
-                    f(Item::new(&e, record, base_timestamp, open_us));
-                }
-            }
-        }
-    }
-
     /// Memory charged for it.
     pub fn charged(&self) -> usize {
         self.pieces.iter().map(|p| p.charged).sum()
@@ -268,12 +238,10 @@ pub struct Records<'a> {
     open_us: u64,
 }
 
-impl<'a> Iterator for Records<'a> {
-    type Item = Item<'a>;
-
+impl<'a> Records<'a> {
+    /// Goes to the next piece with records, if this one has none left.
     #[inline(always)]
-    #[allow(unsafe_code)]
-    fn next(&mut self) -> Option<Item<'a>> {
+    fn advance(&mut self) -> Option<()> {
         while self.left == 0 {
             let p = self.pieces.next()?;
             #[cfg(loom)]
@@ -285,6 +253,49 @@ impl<'a> Iterator for Records<'a> {
             self.base_timestamp = p.chunk.base_timestamp();
             self.open_us = p.chunk.open_us();
         }
+        Some(())
+    }
+
+    /// Calls `f` with the next records, `most` at the most, and returns with how many. For hot loops: where the walk is stays
+    /// in registers, and `f` is compiled twice, of which one knows that the record has only a value.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub fn each(&mut self, most: usize, mut f: impl FnMut(Item<'a>)) -> usize {
+        let mut done = 0;
+        while done < most && self.advance().is_some() {
+            let count = (self.left as usize).min(most - done);
+            let (mut at, mut entry, base_timestamp, open_us) = (self.at, self.entry, self.base_timestamp, self.open_us);
+            for _ in 0..count {
+                entry = entry.wrapping_sub(ENTRY);
+                // SAFETY: as in `next`: `left` records are still to come.
+                let e = unsafe { entry.cast::<Entry>().read_unaligned() };
+                if record::is_layout(e.note) {
+                    // SAFETY: as above; the note is this record's.
+                    let (record, next) = unsafe { record::read_plain(at, e.note) };
+                    at = next;
+                    f(Item::new(&e, record, base_timestamp, open_us));
+                } else {
+                    // SAFETY: as above.
+                    let (record, next) = unsafe { record::read(at) };
+                    at = next;
+                    f(Item::new(&e, record, base_timestamp, open_us));
+                }
+            }
+            (self.at, self.entry) = (at, entry);
+            self.left -= count as u32;
+            done += count;
+        }
+        done
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Item<'a>;
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn next(&mut self) -> Option<Item<'a>> {
+        self.advance()?;
         self.left -= 1;
         self.entry = self.entry.wrapping_sub(ENTRY);
         // SAFETY: `left` says that one of the piece's records is still to come: they lie one after the other from the

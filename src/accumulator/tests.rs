@@ -239,7 +239,7 @@ proptest! {
         let mut walked = Vec::new();
         for b in &batches {
             let first = walked.len();
-            b.each_record(|it| walked.push(it));
+            b.records().each(usize::MAX, |it| walked.push(it));
             prop_assert_eq!(walked.len() - first, b.count as usize);
             let latest = walked[first..].iter().map(|it| it.timestamp_ms).max();
             prop_assert_eq!(Some(b.max_timestamp()), latest);

@@ -90,29 +90,15 @@ impl Delivery {
         all.then_some((self.verdict.err, self.partition(), self.verdict.status))
     }
 
-    /// As `reports`, for a hot loop: `f` is compiled in for each kind of record.
+    /// As `reports`, for a hot loop.
     #[inline(always)]
-    pub fn each_report<'a>(&'a self, mut f: impl FnMut(Report<'a>)) {
-        let Some((err, partition, status)) = self.common() else {
-            return self.reports().for_each(f);
-        };
-        let Verdict { base_offset, append_time, .. } = self.verdict;
-        let (mut offset, step) = if base_offset >= 0 { (base_offset, 1) } else { (base_offset, 0) };
-        self.batch.each_record(|it| {
-            f(Report {
-                err,
-                partition,
-                offset,
-                timestamp_ms: if append_time >= 0 { append_time } else { it.timestamp_ms },
-                payload: it.record.value,
-                key: it.record.key,
-                raw_headers: it.record.headers,
-                opaque: it.opaque,
-                latency_us: self.settled_us.saturating_sub(it.handed_over_us) as i64,
-                status,
-            });
-            offset += step;
-        });
+    pub fn each_report<'a>(&'a self, f: impl FnMut(Report<'a>)) {
+        let mut reports = self.reports();
+        if self.common().is_some() {
+            reports.each_in_common(usize::MAX, f);
+        } else {
+            reports.for_each(f);
+        }
     }
 
     /// Walks the reports, in the order in which the records were accepted.
@@ -157,6 +143,34 @@ pub struct Reports<'a> {
     settled_us: u64,
     next: u32,
     own: &'a [(u32, RespErr)],
+}
+
+impl<'a> Reports<'a> {
+    /// Calls `f` with the next reports, `most` at the most, and returns with how many; of a delivery whose reports have
+    /// their fate in common ([`Delivery::common`]). See [`batch::Records::each`].
+    #[inline(always)]
+    pub fn each_in_common(&mut self, most: usize, mut f: impl FnMut(Report<'a>)) -> usize {
+        let Verdict { err, status, base_offset, append_time } = self.verdict;
+        let (partition, settled_us) = (self.partition, self.settled_us);
+        let (mut offset, step) = if base_offset >= 0 { (base_offset + self.next as i64, 1) } else { (base_offset, 0) };
+        let count = self.records.each(most, |it| {
+            f(Report {
+                err,
+                partition,
+                offset,
+                timestamp_ms: if append_time >= 0 { append_time } else { it.timestamp_ms },
+                payload: it.record.value,
+                key: it.record.key,
+                raw_headers: it.record.headers,
+                opaque: it.opaque,
+                latency_us: settled_us.saturating_sub(it.handed_over_us) as i64,
+                status,
+            });
+            offset += step;
+        });
+        self.next += count as u32;
+        count
+    }
 }
 
 impl<'a> Iterator for Reports<'a> {

@@ -27,12 +27,19 @@ handle!(rk_event_t, b'e', OF_PROCESS);
 /// Delivery reports, walked record by record or as an array. Fields drop in this order: the walk before what it walks.
 struct DrWalk {
     reports: Reports<'static>,
-    /// The array, once it was asked for; and where the record-by-record walk keeps its message.
+    /// Messages of the record-by-record walk, made some at a time, which costs less than one by one; how many there are, and
+    /// the next of them. What they have in common is set once.
+    slice: Box<[rk_message_t]>,
+    made: usize,
+    at: usize,
+    /// The array, once it was asked for.
     all: Option<Vec<rk_message_t>>,
-    current: Box<rk_message_t>,
     only_errors: bool,
     delivery: Box<Delivery>,
 }
+
+/// As many as stay in a core's nearest cache.
+const SLICE: usize = 64;
 
 impl DrWalk {
     fn new(delivery: Delivery, only_errors: bool) -> DrWalk {
@@ -40,20 +47,44 @@ impl DrWalk {
         let place = &raw const *delivery;
         // SAFETY: the box keeps the delivery where it is, unchanged, for as long as `reports` lives.
         let at_rest: &'static Delivery = unsafe { &*place };
-        let current = Box::new(rk_message_t::of(at_rest));
-        DrWalk { reports: at_rest.reports(), all: None, current, only_errors, delivery }
+        let slice = vec![rk_message_t::of(at_rest); at_rest.count().min(SLICE)].into_boxed_slice();
+        DrWalk { reports: at_rest.reports(), slice, made: 0, at: 0, all: None, only_errors, delivery }
     }
 
     fn skips(&self, err: RespErr) -> bool {
         self.only_errors && err == RespErr::NO_ERROR
     }
 
+    #[inline(always)]
     fn next(&mut self) -> Option<&rk_message_t> {
-        loop {
-            let r = self.reports.next()?;
+        if self.at == self.made {
+            self.refill();
+            if self.made == 0 {
+                return None;
+            }
+        }
+        let message = self.slice.get(self.at)?;
+        self.at += 1;
+        Some(message)
+    }
+
+    #[inline(never)]
+    fn refill(&mut self) {
+        (self.at, self.made) = (0, 0);
+        if self.delivery.common().is_some_and(|(err, ..)| !self.skips(err)) {
+            let mut slots = self.slice.iter_mut();
+            self.made = self.reports.each_in_common(slots.len(), |r| {
+                if let Some(m) = slots.next() {
+                    m.set_record(&r);
+                }
+            });
+            return;
+        }
+        while self.made < self.slice.len() {
+            let Some(r) = self.reports.next() else { return };
             if !self.skips(r.err) {
-                self.current.set(&r);
-                return Some(&self.current);
+                self.slice[self.made].set(&r);
+                self.made += 1;
             }
         }
     }
