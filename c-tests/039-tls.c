@@ -104,36 +104,9 @@ static void refused(rk_conf_t *conf, app_t *app, const char *word) {
 }
 
 static void cut(rk_mock_cluster_t *mock, const char *ca) {
-    static char payload[50000];
     app_t app = {0};
     app.accept = 1;
-    rk_conf_t *conf = secure_conf(mock, &app, ca);
-    test_set(conf, "linger.ms", "0");
-    test_set(conf, "retry.backoff.ms", "1");
-    test_set(conf, "retry.backoff.max.ms", "5");
-    test_set(conf, "reconnect.backoff.ms", "1");
-    test_set(conf, "reconnect.backoff.max.ms", "5");
-    rk_producer_t *rk = test_producer(conf);
-    int accepted = 0;
-    for (int i = 0; i < 100; i++) {
-        for (int k = 0; k < 5; k++)
-            accepted += rk_producer_produce(rk, "cut", RK_PARTITION_UA, 0, payload, sizeof payload, NULL, 0, 0, NULL) ==
-                        RK_RESP_ERR_NO_ERROR;
-        if (i % 3 == 0)
-            CHECK_OK(rk_mock_broker_drop_connections(mock, 1));
-        if (i % 50 == 10)
-            CHECK_OK(rk_mock_broker_set_down(mock, 1));
-        if (i % 50 == 12)
-            CHECK_OK(rk_mock_broker_set_up(mock, 1));
-        rk_producer_poll(rk, 1);
-    }
-    CHECK(!pending_somewhere());
-    CHECK_OK(rk_mock_broker_set_up(mock, 1));
-    CHECK_OK(rk_producer_flush(rk, 50000));
-    CHECK_INT(app.reports, accepted);
-    CHECK(!pending_somewhere());
-    rk_producer_destroy(rk);
-    CHECK(!raised);
+    produce_through_cuts(secure_conf(mock, &app, ca), mock, 100, &app.reports);
 }
 
 int main(int argc, char **argv) {
@@ -146,7 +119,6 @@ int main(int argc, char **argv) {
         printf("SKIPPED: there are no certificates beside %s\n", argv[0]);
         return 0;
     }
-    signal(SIGPIPE, on_sigpipe);
     rk_mock_cluster_t *mock = rk_mock_cluster_new(1, why, sizeof why);
     CHECK(mock != NULL);
     CHECK_ERR(rk_mock_set_tls(mock, certificate, "nonsense", NULL, why, sizeof why), RK_RESP_ERR__INVALID_ARG);

@@ -41,4 +41,40 @@ static int pending_somewhere(void) {
     return found;
 }
 
+/* Produces while the broker closes connections again and again, and goes and comes back. Nothing is lost and SIGPIPE is
+ * raised in no thread. `mock`: NULL is the producer's own; `reports` counts them. */
+static void produce_through_cuts(rk_conf_t *conf, rk_mock_cluster_t *mock, int rounds, const int *reports) {
+    static char payload[50000];
+    int accepted = 0;
+    signal(SIGPIPE, on_sigpipe);
+    test_set(conf, "linger.ms", "0");
+    test_set(conf, "retry.backoff.ms", "1");
+    test_set(conf, "retry.backoff.max.ms", "5");
+    test_set(conf, "reconnect.backoff.ms", "1");
+    test_set(conf, "reconnect.backoff.max.ms", "5");
+    test_set(conf, "log_level", "0");
+    rk_producer_t *rk = test_producer(conf);
+    if (!mock)
+        mock = rk_producer_mock(rk);
+    for (int i = 0; i < rounds; i++) {
+        for (int k = 0; k < 5; k++)
+            accepted += rk_producer_produce(rk, "cut", RK_PARTITION_UA, 0, payload, sizeof payload, NULL, 0, 0, NULL) ==
+                        RK_RESP_ERR_NO_ERROR;
+        if (i % 3 == 0)
+            CHECK_OK(rk_mock_broker_drop_connections(mock, 1));
+        if (i % 50 == 10)
+            CHECK_OK(rk_mock_broker_set_down(mock, 1));
+        if (i % 50 == 12)
+            CHECK_OK(rk_mock_broker_set_up(mock, 1));
+        rk_producer_poll(rk, 1);
+    }
+    CHECK(!pending_somewhere());
+    CHECK_OK(rk_mock_broker_set_up(mock, 1));
+    CHECK_OK(rk_producer_flush(rk, 50000));
+    CHECK_INT(*reports, accepted);
+    CHECK(!pending_somewhere());
+    rk_producer_destroy(rk);
+    CHECK(!raised);
+}
+
 #endif
