@@ -1,7 +1,7 @@
 //! Replays the corpora of the fuzz targets through the functions that the targets call, so that an input that once
 //! failed stays fixed.
 
-#[path = "../fuzz/entry/c_api.rs"]
+#[path = "../fuzz/entry/c_api/mod.rs"]
 mod c_api;
 #[path = "../fuzz/entry/tls.rs"]
 mod tls;

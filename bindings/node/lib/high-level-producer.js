@@ -44,7 +44,9 @@ const AS_IS = createSerializer((v) => v);
 class HighLevelProducer extends Producer {
   constructor(conf, topicConf) {
     if (conf === null || typeof conf !== 'object') throw new TypeError('Configuration required');
-    super({ ...conf, dr_cb: conf.dr_cb || true }, topicConf);
+    // It lives by the reports: a function of the application's stays, but they cannot be turned off.
+    const dr_cb = typeof conf.dr_cb === 'function' ? conf.dr_cb : true;
+    super({ ...conf, dr_cb }, topicConf);
     this.keySerializer = AS_IS;
     this.valueSerializer = AS_IS;
     this._inBackground = true;
