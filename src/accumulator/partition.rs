@@ -5,7 +5,7 @@ use super::batch::{Batch, BatchOwner, Home, Piece};
 use super::chunk::{Append, Chunk, Opening, ENTRY, MAX_RECORDS};
 use super::pool::{ChunkRef, Pool, CLASSES};
 use super::record::RecordRef;
-use crate::sync::{AtomicPtr, Mutex, Ordering::*};
+use crate::sync::{AtomicPtr, AtomicUsize, Mutex, Ordering::*};
 use crate::sys::clock::{self, Tick};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct NoMemory {
 pub struct PartitionQueue<O: BatchOwner> {
     open: AtomicPtr<Chunk>,
     home: Arc<Home>,
+    /// The size of the blocks it uses, an index of [`CLASSES`]: grows and shrinks with the traffic. Written under the lock.
+    class: AtomicUsize,
     inner: Mutex<Inner<O>>,
 }
 
@@ -52,7 +54,6 @@ pub struct Inner<O: BatchOwner> {
     pub ready: VecDeque<Batch<O>>,
     /// Records in the batches closed so far: the number of the next batch.
     next_number: u64,
-    class: usize,
     /// Batches that a broker thread has taken and not yet settled or put back.
     pub in_flight: u32,
     /// Idempotence: the state of the partition's series.
@@ -102,11 +103,11 @@ impl<O: BatchOwner> PartitionQueue<O> {
         PartitionQueue {
             open: AtomicPtr::new(std::ptr::null_mut()),
             home,
+            class: AtomicUsize::new(0),
             inner: Mutex::new(Inner {
                 open_batch: None,
                 ready: VecDeque::new(),
                 next_number: 0,
-                class: 0,
                 in_flight: 0,
                 sequence: Sequence::default(),
             }),
@@ -136,6 +137,8 @@ impl<O: BatchOwner> PartitionQueue<O> {
         may_open: bool,
         still: impl FnOnce() -> bool,
     ) -> Result<Option<Change>, NoMemory> {
+        // Most calls need a block, most of them of this size or the next.
+        self.home.pool.warm((self.class.load(Relaxed) + 1).min(CLASSES.len() - 1));
         let mut inner = self.inner.lock();
         if !still() {
             return Ok(None);
@@ -158,12 +161,14 @@ impl<O: BatchOwner> PartitionQueue<O> {
             return Ok(Some(change));
         }
         change.appended = true;
-        if filled && inner.class + 1 < CLASSES.len() {
-            inner.class += 1;
+        let mut class = self.class.load(Relaxed);
+        if filled && class + 1 < CLASSES.len() {
+            class += 1;
+            self.class.store(class, Relaxed);
         }
         let (used, records) = inner.open_batch.as_ref().map_or((0, 0), |b| (b.bytes, b.count));
         let (chunk, charged) =
-            self.chunk_for(max_len + ENTRY, inner.class, moved.is_some()).ok_or(NoMemory { closed: change.closed })?;
+            self.chunk_for(max_len + ENTRY, class, moved.is_some()).ok_or(NoMemory { closed: change.closed })?;
         let now_us = match (moved, &inner.open_batch) {
             (Some(_), _) => rec.now.us(),
             // Within a batch time goes on as it does, whatever is done to the clock meanwhile.
@@ -261,9 +266,9 @@ impl<O: BatchOwner> PartitionQueue<O> {
         if inner.open_batch.is_some() {
             let used = self.retire_open_chunk(inner);
             let alone = inner.open_batch.as_ref().is_some_and(|b| b.pieces.len() == 1);
-            if alone && used.is_some_and(|percent| percent < 25) && inner.class > 0 {
+            if alone && used.is_some_and(|percent| percent < 25) {
                 // The partition needs less than it did.
-                inner.class -= 1;
+                self.class.store(self.class.load(Relaxed).saturating_sub(1), Relaxed);
             }
         }
         inner.close_batch()

@@ -69,6 +69,8 @@ struct Slab(NonNull<u8>);
 // SAFETY: the pointer is only compared and, when the pool is dropped, given back.
 unsafe impl Send for Slab {}
 
+/// The smallest page of memory; larger ones are only touched more often than needed.
+const PAGE: usize = 4096;
 const LARGEST: usize = CLASSES.len() - 1;
 
 fn layout(size: usize) -> Layout {
@@ -117,6 +119,23 @@ impl Pool {
             }
         }
         self.with_block(CLASSES[class])
+    }
+
+    /// Sees to it that the next block of that class, unless another thread takes it first, has memory behind it. To be
+    /// called without a lock: the system clears memory that is new, which for a huge page can take milliseconds, and a
+    /// broker thread that waits for a lock meanwhile sends nothing.
+    pub fn warm(&self, class: usize) {
+        if class != LARGEST || !self.shelves[class].lock().free.is_empty() {
+            return;
+        }
+        if let Some(chunk) = self.take_from_slab() {
+            let (data, capacity) = chunk.block();
+            for at in (0..capacity).step_by(PAGE) {
+                // SAFETY: within the block, of which the sealed chunk is the only user; volatile, since nobody reads it.
+                unsafe { data.add(at).write_volatile(0) };
+            }
+            self.put(chunk);
+        }
     }
 
     /// A chunk of the largest class whose block is part of a slab.
