@@ -19,11 +19,15 @@ bench-check: bench-programs
 	$(BENCH_PYTHON) benches/run.py --no-build --check $(BENCH_ARGS)
 
 bench-programs: bench-peer $(BENCH_DIR)/ours
-bench-peer: $(BENCH_DIR)/sink $(BENCH_DIR)/peer
+bench-peer: $(BENCH_DIR)/sink $(BENCH_DIR)/peer $(BENCH_DIR)/limit
 
 $(BENCH_DIR)/sink: benches/sink.c benches/crc32c.h benches/wire.h
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_CFLAGS) benches/sink.c -o $@ -lpthread
+
+$(BENCH_DIR)/limit: benches/limit.c benches/crc32c.h benches/wire.h benches/measure.h
+	@mkdir -p $(@D)
+	$(BENCH_CC) $(BENCH_CFLAGS) benches/limit.c -o $@
 
 $(BENCH_DIR)/peer: benches/producer_bench.c benches/shim_librdkafka.h benches/peer.py
 	@mkdir -p $(@D)

@@ -84,3 +84,9 @@ def run(library, broker, count, args, stderr=None):
     if done.returncode != 0:
         raise SystemExit(f"bench: {library} {' '.join(args)} failed: {done.stdout}")
     return json.loads(done.stdout)
+
+
+def check_totals(library, what, count, totals):
+    """Ends the benchmark unless the broker took exactly `count` messages, all of them sound."""
+    if not totals or totals["records"] != count or totals["bad_crc"] or totals["bad_seq"]:
+        raise SystemExit(f"bench: {library}, '{what}': the broker took {totals} of {count} messages")

@@ -1,4 +1,4 @@
-/* Reading and writing Kafka's wire format, for the benchmark's broker. `flexible` picks the compact forms of KIP-482. */
+/* Reading and writing Kafka's wire format, for the benchmark's broker and its limit. `flexible` picks the compact forms of KIP-482. */
 #ifndef BENCH_WIRE_H
 #define BENCH_WIRE_H
 
@@ -9,7 +9,7 @@
 
 static void *must(void *p) {
     if (!p) {
-        fprintf(stderr, "sink: out of memory\n");
+        fprintf(stderr, "out of memory\n");
         exit(1);
     }
     return p;
@@ -73,7 +73,7 @@ static const char *get_string(reader_t *r, int flexible, uint16_t *len) {
     return n < 0 ? NULL : (const char *)take(r, (size_t)n);
 }
 
-static void skip_tags(reader_t *r, int flexible) {
+static inline void skip_tags(reader_t *r, int flexible) {
     if (!flexible)
         return;
     for (uint32_t n = get_uvarint(r); n && !r->bad; n--) {
