@@ -51,16 +51,17 @@ static void delivered(int err, void *opaque);
 
 static struct {
     const char *bootstrap, *topic, *payload, *dr;
-    uint64_t count;
+    uint64_t count, warm_up;
     double rate;
     size_t size;
-    int keys, threads, headers, by_name, partition, events, start, idle, hold;
+    int keys, threads, headers, by_name, partition, events, start, idle, hold, paced;
     int settings;
     char *setting[MAX_SETTINGS];
 } opt = {.topic = "bench", .payload = "x", .dr = "msg", .count = 1000000, .size = 100, .threads = 1, .partition = -1};
 
 static client_t client;
 static char *payloads;
+static uint64_t to_produce; /* by all threads, in this round */
 static _Atomic(uint64_t) sum_delivered, sum_errors, sum_full;
 static _Atomic(int) last_error, stop_polling;
 static uint64_t *sent_at, *latency; /* by message number, nanoseconds; only with a rate */
@@ -155,12 +156,13 @@ static void wait_until(uint64_t at) {
 
 static void *produce_all(void *arg) {
     uint64_t first = (uint64_t)(uintptr_t)arg, step = (uint64_t)opt.threads, full = 0, since_poll = 0;
-    const uint64_t count = opt.count;
+    const uint64_t count = to_produce;
     const size_t size = opt.size;
     const char *const values = payloads;
     uint64_t start = now();
-    double interval = opt.rate > 0 ? 1e9 / opt.rate : 0;
-    if (interval > 0)
+    const int paced = opt.paced; /* no floating point between calls: it can stall behind what memcpy did */
+    const double interval = paced ? 1e9 / opt.rate : 0;
+    if (paced)
         prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
     for (uint64_t i = first; i < count; i += step) {
         uint64_t key = opt.keys ? key_of(i) : 0;
@@ -172,7 +174,7 @@ static void *produce_all(void *arg) {
                        .headers = opt.headers,
                        .by_name = opt.by_name,
                        .opaque = (void *)(uintptr_t)(i + 1)};
-        if (interval > 0) {
+        if (paced) {
             uint64_t due = start + (uint64_t)((double)i * interval);
             if (due > now())
                 wait_until(due);
@@ -185,7 +187,7 @@ static void *produce_all(void *arg) {
         }
         if (err)
             fail("produce", client_error(err));
-        if (interval == 0 && ++since_poll == POLL_EVERY) {
+        if (!paced && ++since_poll == POLL_EVERY) {
             since_poll = 0;
             client_poll(&client, 0);
         }
@@ -292,6 +294,7 @@ static void usage(void) {
     fputs("usage: producer_bench --bootstrap HOST:PORT [options]\n"
           "  --topic NAME (bench)      --partition N (-1: the partitioner's choice)\n"
           "  --count N (1000000)       --size BYTES (100)      --payload x|random|json (x)\n"
+          "  --warm-up N (0)           messages before the measurement begins\n"
           "  --keys K (0: no keys; else 8-byte keys, K different ones in turn)\n"
           "  --headers N (0)           --threads N (1)         --by-name (default: by topic handle)\n"
           "  --rate MESSAGES/S (0: full speed, else measures latency)\n"
@@ -319,7 +322,7 @@ static void parse_args(int argc, char **argv) {
         {"by-name", 0, 0, 'n'},   {"rate", 1, 0, 'r'},    {"dr", 1, 0, 'd'},      {"codec", 1, 0, 'z'},
         {"linger", 1, 0, 'l'},    {"acks", 1, 0, 'a'},    {"idempotence", 1, 0, 'i'}, {"stats", 1, 0, 'S'},
         {"partition", 1, 0, 'P'}, {"idle", 1, 0, 'I'},    {"hold", 1, 0, 'H'},    {"start", 0, 0, 'O'},
-        {0, 0, 0, 0}};
+        {"warm-up", 1, 0, 'w'},           {0, 0, 0, 0}};
     const char *codec = "none", *linger = "5", *acks = "all", *idempotence = "false", *stats = "0";
     char *further[MAX_SETTINGS];
     int furthers = 0;
@@ -345,6 +348,7 @@ static void parse_args(int argc, char **argv) {
         case 'I': opt.idle = atoi(optarg); break;
         case 'H': opt.hold = atoi(optarg); break;
         case 'O': opt.start = 1; break;
+        case 'w': opt.warm_up = strtoull(optarg, NULL, 10); break;
         case 'X':
             if (!strchr(optarg, '=') || furthers == MAX_SETTINGS)
                 usage();
@@ -357,6 +361,7 @@ static void parse_args(int argc, char **argv) {
         optind != argc)
         usage();
     opt.events = strcmp(opt.dr, "event") == 0;
+    opt.paced = opt.rate > 0;
     if (opt.events && (opt.threads > 1 || opt.rate > 0))
         fail("--dr event", "only with one thread at full speed");
     add_setting("bootstrap.servers", opt.bootstrap);
@@ -376,8 +381,25 @@ static void parse_args(int argc, char **argv) {
     }
 }
 
+/* Produces `count` messages by all threads and waits for their reports, unless a thread of its own polls. */
+static void produce_round(uint64_t count) {
+    pthread_t thread[MAX_THREADS];
+    to_produce = count;
+    for (int i = 0; i < opt.threads; i++)
+        if (pthread_create(&thread[i], NULL, produce_all, (void *)(uintptr_t)i) != 0)
+            fail("thread", "can't start");
+    for (int i = 0; i < opt.threads; i++)
+        pthread_join(thread[i], NULL);
+    while (opt.events && sum_delivered + my_delivered < count)
+        client_poll(&client, 100);
+    int err = client_flush(&client, 120000);
+    if (err)
+        fail("flush", client_error(err));
+    hand_in_counts();
+}
+
 int main(int argc, char **argv) {
-    pthread_t thread[MAX_THREADS], poller;
+    pthread_t poller;
     parse_args(argc, argv);
     make_payloads();
     if (opt.rate > 0) {
@@ -410,20 +432,17 @@ int main(int argc, char **argv) {
         return client_flush(&client, 120000) != 0;
     }
 
+    if (opt.warm_up) { /* memory that the kernel must clear once, connections, caches */
+        produce_round(opt.warm_up);
+        if (sum_delivered != opt.warm_up || sum_errors)
+            fail("warm-up", "not everything was delivered");
+        sum_delivered = sum_full = 0;
+    }
     double cpu = cpu_seconds();
     uint64_t start = now();
     if (opt.rate > 0 && pthread_create(&poller, NULL, poll_all, NULL) != 0)
         fail("thread", "can't start");
-    for (int i = 0; i < opt.threads; i++)
-        if (pthread_create(&thread[i], NULL, produce_all, (void *)(uintptr_t)i) != 0)
-            fail("thread", "can't start");
-    for (int i = 0; i < opt.threads; i++)
-        pthread_join(thread[i], NULL);
-    while (opt.events && sum_delivered + my_delivered < opt.count)
-        client_poll(&client, 100);
-    int err = client_flush(&client, 120000);
-    if (err)
-        fail("flush", client_error(err));
+    produce_round(opt.count);
     if (opt.rate > 0) { /* the poller may still hold reports that flush did not wait for */
         stop_polling = 1;
         pthread_join(poller, NULL);

@@ -2,8 +2,9 @@
 
 use super::budget::Budget;
 use super::chunk::{Entry, ENTRY};
+use super::layout;
 use super::pool::{ChunkRef, Pool};
-use super::record::{self, RecordView, NO_AUX};
+use super::record::{self, RecordView};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -222,7 +223,7 @@ impl<'a> Item<'a> {
             record,
             timestamp_ms: base_timestamp.wrapping_add(record.timestamp_delta),
             opaque: entry.opaque,
-            aux: if record::is_layout(entry.note) { NO_AUX } else { entry.note },
+            aux: layout::aux(entry.note),
             handed_over_us: open_us + entry.since_open_us as u64,
         }
     }
@@ -257,7 +258,7 @@ impl<'a> Records<'a> {
     }
 
     /// Calls `f` with the next records, `most` at the most, and returns with how many. For hot loops: where the walk is stays
-    /// in registers, and `f` is compiled twice, of which one knows that the record has only a value.
+    /// in registers, and `f` is compiled once for each kind of record that has a note of its own.
     #[inline(always)]
     #[allow(unsafe_code)]
     pub fn each(&mut self, most: usize, mut f: impl FnMut(Item<'a>)) -> usize {
@@ -269,16 +270,20 @@ impl<'a> Records<'a> {
                 entry = entry.wrapping_sub(ENTRY);
                 // SAFETY: as in `next`: `left` records are still to come.
                 let e = unsafe { entry.cast::<Entry>().read_unaligned() };
-                if record::is_layout(e.note) {
-                    // SAFETY: as above; the note is this record's.
-                    let (record, next) = unsafe { record::read_plain(at, e.note) };
+                // SAFETY: as above; the note is this record's.
+                unsafe {
+                    let (record, next);
+                    if layout::is_plain(e.note) {
+                        (record, next) = layout::read_plain(at, e.note);
+                        f(Item::new(&e, record, base_timestamp, open_us));
+                    } else if layout::is_keyed(e.note) {
+                        (record, next) = layout::read_keyed(at, e.note);
+                        f(Item::new(&e, record, base_timestamp, open_us));
+                    } else {
+                        (record, next) = record::read(at);
+                        f(Item::new(&e, record, base_timestamp, open_us));
+                    }
                     at = next;
-                    f(Item::new(&e, record, base_timestamp, open_us));
-                } else {
-                    // SAFETY: as above.
-                    let (record, next) = unsafe { record::read(at) };
-                    at = next;
-                    f(Item::new(&e, record, base_timestamp, open_us));
                 }
             }
             (self.at, self.entry) = (at, entry);
@@ -303,8 +308,7 @@ impl<'a> Iterator for Records<'a> {
         // and untouched while the batch is borrowed.
         let (entry, (record, next)) = unsafe {
             let entry = self.entry.cast::<Entry>().read_unaligned();
-            let plain = record::is_layout(entry.note);
-            (entry, if plain { record::read_plain(self.at, entry.note) } else { record::read(self.at) })
+            (entry, layout::read_noted(self.at, entry.note))
         };
         self.at = next;
         Some(Item::new(&entry, record, self.base_timestamp, self.open_us))

@@ -10,9 +10,11 @@
 //! Reclamation: a `Chunk` header is never freed before the pool itself, and every reopening raises its generation. So a
 //! thread that holds a stale pointer reads valid memory, and its compare-and-swap fails.
 
+use super::layout;
 use super::record::{self, Fit, RecordRef};
 use crate::sync::{spin_loop, yield_now, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::sys::clock::Tick;
+use crate::sys::memory;
 
 /// Largest block in which records share the state word; a longer record gets a block of its own (see `Pool::oversize`).
 pub const MAX_SHARED: usize = 1 << 16;
@@ -66,7 +68,7 @@ pub struct Entry {
     pub opaque: usize,
     /// Microseconds from the chunk's opening to the record's hand-over.
     pub since_open_us: u32,
-    /// [`record::note`]
+    /// See [`layout`].
     pub note: u32,
 }
 
@@ -241,9 +243,15 @@ impl Chunk {
                         let entry = Entry {
                             opaque: rec.opaque,
                             since_open_us: since.clamp(0, u32::MAX as i64) as u32,
-                            note: record::note(rec, &fit),
+                            note: layout::note(rec, &fit),
                         };
                         let at = data.add(capacity - (index as usize + 1) * ENTRY);
+                        if rec.key.is_some() {
+                            // Keys scatter over partitions: the next record here comes later than the processor foresees.
+                            memory::will_write(data.wrapping_add(used + total + 64));
+                            memory::will_write(data.wrapping_add(used + total + 128));
+                            memory::will_write(at.wrapping_sub(64));
+                        }
                         at.cast::<Entry>().write_unaligned(entry);
                         if timestamp_delta > self.max_delta.load(Relaxed) {
                             self.max_delta.fetch_max(timestamp_delta, Relaxed);
@@ -326,7 +334,7 @@ impl Chunk {
         // entry was just checked to fit.
         unsafe {
             record::write(data, rec, &fit);
-            let entry = Entry { opaque: rec.opaque, since_open_us: 0, note: record::note(rec, &fit) };
+            let entry = Entry { opaque: rec.opaque, since_open_us: 0, note: layout::note(rec, &fit) };
             data.add(capacity - ENTRY).cast::<Entry>().write_unaligned(entry);
         }
         self.committed.store(total as u32, Release);

@@ -46,7 +46,7 @@ pub fn with_zigzag(v: i64) -> (i64, u64) {
 }
 
 #[inline(always)]
-fn uvarint_len(z: u64) -> usize {
+pub(super) fn uvarint_len(z: u64) -> usize {
     // ceil(bits / 7), at least one, without a division.
     let bits = 64 - (z | 1).leading_zeros() as usize;
     (bits * 9 + 64) >> 6
@@ -77,8 +77,8 @@ impl RecordRef<'_> {
 /// A record's place in its batch, and how long it is there.
 #[derive(Clone, Copy)]
 pub struct Fit {
-    offset_delta: u32,
-    timestamp_delta: i64,
+    pub(super) offset_delta: u32,
+    pub(super) timestamp_delta: i64,
     timestamp_zigzag: u64,
     /// Length after the length prefix.
     body: usize,
@@ -93,36 +93,6 @@ impl Fit {
         let body = fixed + uvarint_len(timestamp_zigzag) + uvarint_len((offset_delta as u64) << 1);
         let total = body + uvarint_len((body as u64) << 1);
         Fit { offset_delta, timestamp_delta, timestamp_zigzag, body, total }
-    }
-}
-
-/// Marks a layout: it has the top bit and not the next, numbers have not the top bit, [`NO_AUX`] has both.
-const PLAIN: u32 = 0b10 << 30;
-/// A plain record is shorter than this.
-const PLAIN_MAX: usize = 1 << 14;
-const TOTAL_SHIFT: u32 = 16;
-const VALUE_SHIFT: u32 = 11;
-const VALUE_MAX: usize = 1 << (TOTAL_SHIFT - VALUE_SHIFT);
-const DELTA_MAX: i64 = 1 << VALUE_SHIFT;
-
-/// What a report's walk over the records would otherwise have to work out byte by byte: for a record with a value, without
-/// key, headers and number, its length (14 bits), where its value begins (5) and its timestamp delta (11). For any other
-/// record, its number.
-#[inline(always)]
-pub fn note(rec: &RecordRef<'_>, fit: &Fit) -> u32 {
-    match rec.value {
-        Some(v)
-            if rec.aux == NO_AUX
-                && rec.key.is_none()
-                && rec.headers.len() == 1
-                && fit.total < PLAIN_MAX
-                && (0..DELTA_MAX).contains(&fit.timestamp_delta) =>
-        {
-            // At most 2 + 1 + 2 + 5 + 1 + 2.
-            let value_at = fit.total - 1 - v.len();
-            PLAIN | (fit.total << TOTAL_SHIFT | value_at << VALUE_SHIFT) as u32 | fit.timestamp_delta as u32
-        }
-        _ => rec.aux,
     }
 }
 
@@ -210,8 +180,51 @@ unsafe fn put_bytes(p: *mut u8, bytes: Option<&[u8]>) -> *mut u8 {
 unsafe fn put_raw(p: *mut u8, b: &[u8]) -> *mut u8 {
     // SAFETY: claimed memory never overlaps the caller's buffer; the length is the caller's promise.
     unsafe {
-        std::ptr::copy_nonoverlapping(b.as_ptr(), p, b.len());
+        copy(b.as_ptr(), p, b.len());
         p.add(b.len())
+    }
+}
+
+/// Longer messages are worth a call of `memcpy`.
+const SHORT_COPY: usize = 128;
+
+/// `memcpy` for short messages, where they are written. Besides the call this spares what the C library may use for it: on
+/// some processors the widest registers, after which the caller's own floating point can stall for many times what the copy
+/// took.
+///
+/// # Safety
+/// As `copy_nonoverlapping` of bytes.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: all ends lie within the `len` bytes; two from the same length on may overlap, with the same content.
+    unsafe {
+        match len {
+            65..=SHORT_COPY => ends::<[u64; 8]>(from, to, len),
+            33..=64 => ends::<[u64; 4]>(from, to, len),
+            17..=32 => ends::<[u64; 2]>(from, to, len),
+            8..=16 => ends::<u64>(from, to, len),
+            4..=7 => ends::<u32>(from, to, len),
+            2..=3 => ends::<u16>(from, to, len),
+            1 => *to = *from,
+            0 => {}
+            _ => std::ptr::copy_nonoverlapping(from, to, len),
+        }
+    }
+}
+
+/// Copies the first and the last of the bytes, as many of each as `T` has.
+///
+/// # Safety
+/// As `copy_nonoverlapping` of `len` bytes, which are at least those of `T`.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn ends<T: Copy>(from: *const u8, to: *mut u8, len: usize) {
+    let last = len - size_of::<T>();
+    // SAFETY: both parts lie within the `len` bytes.
+    unsafe {
+        to.cast::<T>().write_unaligned(from.cast::<T>().read_unaligned());
+        to.add(last).cast::<T>().write_unaligned(from.add(last).cast::<T>().read_unaligned());
     }
 }
 
@@ -223,34 +236,6 @@ pub struct RecordView<'a> {
     pub value: Option<&'a [u8]>,
     /// The headers section, count included.
     pub headers: &'a [u8],
-}
-
-/// Whether a note tells a layout.
-#[inline(always)]
-pub fn is_layout(note: u32) -> bool {
-    // One comparison: PLAIN is the smallest of all signed numbers, and NO_AUX is −1.
-    (note as i32) < (NO_AUX << 30) as i32
-}
-
-/// Reads a record by the layout that [`note`] made of it, and returns it with one past its last byte.
-///
-/// # Safety
-/// As [`read`], and `layout` is what `note` gave for this record, of which `is_layout` is true.
-#[allow(unsafe_code)]
-#[inline(always)]
-pub unsafe fn read_plain<'a>(at: *const u8, layout: u32) -> (RecordView<'a>, *const u8) {
-    let total = (layout >> TOTAL_SHIFT) as usize & (PLAIN_MAX - 1);
-    let value_at = (layout >> VALUE_SHIFT) as usize & (VALUE_MAX - 1);
-    // SAFETY: the record was written with exactly these lengths, and its last byte is the count of its headers.
-    let value = unsafe { std::slice::from_raw_parts(at.add(value_at), total - 1 - value_at) };
-    let record = RecordView {
-        timestamp_delta: layout as i64 & (DELTA_MAX - 1),
-        key: None,
-        value: Some(value),
-        headers: NO_HEADERS,
-    };
-    // SAFETY: as above.
-    (record, unsafe { at.add(total) })
 }
 
 /// Reads the record at `at` and returns it with one past its last byte.

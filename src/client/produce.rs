@@ -81,16 +81,23 @@ impl Shared {
         self.produce_slow(t, m.partition, m.block, rec, hint)
     }
 
-    /// As `produce`, for a message with nothing but a value, for any partition: most are like this. A good deal shorter,
-    /// since it knows what the record has not, and takes the partition that this thread took last without asking why.
+    /// As `produce`, for a message with a value and perhaps a key, and nothing else, for any partition: most are like this.
+    /// A good deal shorter, since it knows what the record has not, all the more where it is compiled for no key, which
+    /// takes the partition that this thread took last without asking why.
     #[inline(always)]
-    pub fn produce_value(self: &Arc<Self>, topic: &Topic, payload: &[u8], opaque: usize) -> Result<(), RespErr> {
+    pub fn produce_plain(
+        self: &Arc<Self>,
+        topic: &Topic,
+        key: Option<&[u8]>,
+        payload: &[u8],
+        opaque: usize,
+    ) -> Result<(), RespErr> {
         let refusal = self.refuse.load(Relaxed);
         if refusal != 0 {
             return Err(RespErr(refusal));
         }
         let rec = RecordRef {
-            key: None,
+            key,
             value: Some(payload),
             headers: NO_HEADERS,
             timestamp_ms: None,
@@ -107,7 +114,11 @@ impl Shared {
             return Err(RespErr::ERR__QUEUE_FULL);
         }
         let t = &*topic.state;
-        if let Some(p) = t.shortcut.get(hint) {
+        let partition = match key {
+            None => t.shortcut.get(hint),
+            Some(_) => self.fast_partition(t, &rec, PARTITION_UA, hint).map(|p| &**p),
+        };
+        if let Some(p) = partition {
             if p.queue.append(&rec, fixed) == Append::Done {
                 return Ok(());
             }

@@ -185,10 +185,16 @@ impl Producer {
         self.shared.produce(topic, m)
     }
 
-    /// As `produce`, for a message that consists of a payload alone, for any partition.
+    /// As `produce`, for a message that consists of a payload and perhaps a key, for any partition.
     #[inline(always)]
-    pub fn produce_value(&self, topic: &Topic, payload: &[u8], opaque: usize) -> Result<(), RespErr> {
-        self.shared.produce_value(topic, payload, opaque)
+    pub fn produce_plain(
+        &self,
+        topic: &Topic,
+        key: Option<&[u8]>,
+        payload: &[u8],
+        opaque: usize,
+    ) -> Result<(), RespErr> {
+        self.shared.produce_plain(topic, key, payload, opaque)
     }
 
     /// The next event. Waits at most `timeout` for it: `None` for ever, zero not at all.

@@ -110,21 +110,41 @@ unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Option<&Header
     result
 }
 
-/// Whether a message consists of a payload alone, to be copied, for any partition; one branch for all that it must not have.
+/// Whether a message consists of a payload and perhaps a key, to be copied, for any partition; one branch for all that it
+/// must not have.
 #[inline(always)]
-fn is_only_value(
+fn is_plain(
     partition: i32,
     flags: c_int,
     payload: *const c_void,
     len: usize,
-    key: *const c_void,
     key_len: usize,
     timestamp_ms: i64,
 ) -> bool {
-    let key = key as usize | key_len;
     let rest = (partition ^ RK_PARTITION_UA) | (flags & !RK_MSG_F_COPY);
-    let too_long = len & !MAX_FIELD;
-    (key as u64 | timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) == 0 && !payload.is_null()
+    let too_long = (len | key_len) & !MAX_FIELD;
+    (timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) == 0 && !payload.is_null()
+}
+
+/// Produces a message for which `is_plain` holds and whose key is not NULL.
+///
+/// # Safety
+/// As `produce`.
+#[inline(never)]
+unsafe fn produce_keyed(
+    inner: &Inner,
+    topic: &Topic,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    msg_opaque: *mut c_void,
+) -> rk_resp_err_t {
+    // SAFETY: neither is NULL, and the lengths are those of slices; the rest by contract.
+    let (payload, key) = unsafe {
+        (std::slice::from_raw_parts(payload.cast(), len), std::slice::from_raw_parts(key.cast::<u8>(), key_len))
+    };
+    code(inner.client.produce_plain(topic, Some(key), payload, msg_opaque as usize))
 }
 
 /// `produce` for the other exports: one copy of the whole path is enough for those.
@@ -180,13 +200,19 @@ pub unsafe extern "C" fn rk_producer_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
-        if is_only_value(partition, msgflags, payload, len, key, key_len, timestamp_ms) && !topic.is_null() {
+        if is_plain(partition, msgflags, payload, len, key_len, timestamp_ms) && !topic.is_null() {
             if let Some(recent) = inner.client.recent_topic() {
                 // SAFETY: both are C strings, the one by contract.
                 if unsafe { libc::strcmp(recent.name().as_ptr(), topic) } == 0 {
-                    // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
-                    let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
-                    return code(inner.client.produce_value(recent, payload, msg_opaque as usize));
+                    if !key.is_null() {
+                        // SAFETY: by contract.
+                        return unsafe { produce_keyed(inner, recent, payload, len, key, key_len, msg_opaque) };
+                    }
+                    if key_len == 0 {
+                        // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
+                        let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
+                        return code(inner.client.produce_plain(recent, None, payload, msg_opaque as usize));
+                    }
                 }
             }
         }
@@ -265,10 +291,16 @@ pub unsafe extern "C" fn rk_topic_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
-        if is_only_value(partition, msgflags, payload, len, key, key_len, timestamp_ms) {
-            // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
-            let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
-            return code(t.inner.client.produce_value(&t.topic, payload, msg_opaque as usize));
+        if is_plain(partition, msgflags, payload, len, key_len, timestamp_ms) {
+            if !key.is_null() {
+                // SAFETY: by contract.
+                return unsafe { produce_keyed(&t.inner, &t.topic, payload, len, key, key_len, msg_opaque) };
+            }
+            if key_len == 0 {
+                // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
+                let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
+                return code(t.inner.client.produce_plain(&t.topic, None, payload, msg_opaque as usize));
+            }
         }
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.

@@ -24,9 +24,12 @@ impl Tick {
     pub fn now() -> Tick {
         #[cfg(all(target_os = "linux", not(miri)))]
         {
-            let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-            // SAFETY: `t` is a valid timespec to write to, and this clock exists, so the call cannot fail.
-            unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &mut t) };
+            let mut t = std::mem::MaybeUninit::<libc::timespec>::uninit();
+            // SAFETY: `t` is a valid timespec to write to, and this clock exists, so the call cannot fail and writes it.
+            let t = unsafe {
+                libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, t.as_mut_ptr());
+                t.assume_init()
+            };
             Tick((t.tv_sec as u64) << NANO_BITS | t.tv_nsec as u64)
         }
         #[cfg(not(all(target_os = "linux", not(miri))))]

@@ -62,3 +62,15 @@ pub unsafe fn discard(at: NonNull<u8>, len: usize) {
     #[cfg(not(all(target_os = "linux", not(miri))))]
     let _ = (at, len);
 }
+
+/// Asks the processor to fetch a line of memory that is going to be written. Any address will do.
+#[inline(always)]
+pub fn will_write(at: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch reads and writes nothing, and does nothing at an address that is not mapped.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = at;
+}

@@ -1,0 +1,141 @@
+//! What a report's walk over the records would otherwise have to work out byte by byte: 32 bits beside each record, its note.
+//!
+//! | top bits | record | further bits |
+//! |---|---|---|
+//! | `10` | a value alone | length of the record (14), where its value begins (5), timestamp delta (11) |
+//! | `11` | key and value | length of the record (12), of its key (6), of its offset delta (2), timestamp delta (10) |
+//! | `0…` | any, with a number of the client's own | that number |
+//! | all set | any other | none |
+
+use super::record::{read, uvarint_len, Fit, RecordRef, RecordView, NO_AUX, NO_HEADERS};
+
+const PLAIN: u32 = 0b10 << 30;
+const PLAIN_MAX: usize = 1 << 14;
+const PLAIN_TOTAL: u32 = 16;
+const PLAIN_VALUE: u32 = 11;
+const PLAIN_VALUE_MAX: usize = 1 << (PLAIN_TOTAL - PLAIN_VALUE);
+const PLAIN_DELTA_MAX: i64 = 1 << PLAIN_VALUE;
+
+const KEYED: u32 = 0b11 << 30;
+/// Less than what the bits can hold, so that no note is [`NO_AUX`].
+const KEYED_MAX: usize = (1 << 12) - 1;
+const KEYED_TOTAL: u32 = 18;
+const KEYED_KEY: u32 = 12;
+/// Of such a length a varint has one byte.
+const KEYED_KEY_MAX: usize = 1 << (KEYED_TOTAL - KEYED_KEY);
+const KEYED_OFFSET: u32 = 10;
+const KEYED_OFFSET_MAX: usize = 1 << (KEYED_KEY - KEYED_OFFSET);
+const KEYED_DELTA_MAX: i64 = 1 << KEYED_OFFSET;
+
+/// The note of a record.
+#[inline(always)]
+pub fn note(rec: &RecordRef<'_>, fit: &Fit) -> u32 {
+    let (Some(value), NO_AUX, 1) = (rec.value, rec.aux, rec.headers.len()) else { return rec.aux };
+    let (total, delta) = (fit.total, fit.timestamp_delta);
+    match rec.key {
+        None if total < PLAIN_MAX && (0..PLAIN_DELTA_MAX).contains(&delta) => {
+            // At most 2 + 1 + 2 + 5 + 1 + 2.
+            let value_at = total - 1 - value.len();
+            PLAIN | (total << PLAIN_TOTAL | value_at << PLAIN_VALUE) as u32 | delta as u32
+        }
+        Some(key) if total < KEYED_MAX && key.len() < KEYED_KEY_MAX && (0..KEYED_DELTA_MAX).contains(&delta) => {
+            let offset_len = uvarint_len((fit.offset_delta as u64) << 1);
+            if offset_len >= KEYED_OFFSET_MAX {
+                return NO_AUX;
+            }
+            let lengths = total << KEYED_TOTAL | key.len() << KEYED_KEY | offset_len << KEYED_OFFSET;
+            KEYED | lengths as u32 | delta as u32
+        }
+        _ => NO_AUX,
+    }
+}
+
+/// The number that travels with a record of this note, or [`NO_AUX`].
+#[inline(always)]
+pub fn aux(note: u32) -> u32 {
+    if (note as i32) < 0 {
+        NO_AUX
+    } else {
+        note
+    }
+}
+
+/// Whether it is the note of a value alone.
+#[inline(always)]
+pub fn is_plain(note: u32) -> bool {
+    // One comparison: such are the smallest of all signed numbers.
+    (note as i32) < KEYED as i32
+}
+
+/// Whether it is the note of a key and a value.
+#[inline(always)]
+pub fn is_keyed(note: u32) -> bool {
+    (KEYED..NO_AUX).contains(&note)
+}
+
+/// Reads a record by its note, and returns it with one past its last byte.
+///
+/// # Safety
+/// As [`read`], and `note` is this record's.
+#[allow(unsafe_code)]
+#[inline(always)]
+pub unsafe fn read_noted<'a>(at: *const u8, note: u32) -> (RecordView<'a>, *const u8) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        if is_plain(note) {
+            read_plain(at, note)
+        } else if is_keyed(note) {
+            read_keyed(at, note)
+        } else {
+            read(at)
+        }
+    }
+}
+
+/// # Safety
+/// As `read_noted`, and `is_plain` is true of the note.
+#[allow(unsafe_code)]
+#[inline(always)]
+pub unsafe fn read_plain<'a>(at: *const u8, note: u32) -> (RecordView<'a>, *const u8) {
+    let total = (note >> PLAIN_TOTAL) as usize & (PLAIN_MAX - 1);
+    let value_at = (note >> PLAIN_VALUE) as usize & (PLAIN_VALUE_MAX - 1);
+    // SAFETY: the record was written with exactly these lengths, and its last byte is the count of its headers.
+    let value = unsafe { std::slice::from_raw_parts(at.add(value_at), total - 1 - value_at) };
+    let timestamp_delta = note as i64 & (PLAIN_DELTA_MAX - 1);
+    let record = RecordView { timestamp_delta, key: None, value: Some(value), headers: NO_HEADERS };
+    // SAFETY: as above.
+    (record, unsafe { at.add(total) })
+}
+
+/// Bytes of the length before `rest` bytes, itself among them, of which there are less than [`KEYED_MAX`].
+#[inline(always)]
+fn prefix_of(rest: usize) -> usize {
+    // A varint has one byte up to 63, and two up to 8191.
+    1 + usize::from(rest > 64)
+}
+
+/// # Safety
+/// As `read_noted`, and `is_keyed` is true of the note.
+#[allow(unsafe_code)]
+#[inline(always)]
+pub unsafe fn read_keyed<'a>(at: *const u8, note: u32) -> (RecordView<'a>, *const u8) {
+    let total = (note >> KEYED_TOTAL) as usize & KEYED_MAX;
+    let key_len = (note >> KEYED_KEY) as usize & (KEYED_KEY_MAX - 1);
+    let offset_len = (note >> KEYED_OFFSET) as usize & (KEYED_OFFSET_MAX - 1);
+    let timestamp_delta = note as i64 & (KEYED_DELTA_MAX - 1);
+    let timestamp_len = 1 + usize::from(timestamp_delta >= 64);
+    // Length, attributes, the two deltas, the key's length.
+    let key_at = prefix_of(total) + 1 + timestamp_len + offset_len + 1;
+    let after_key = total - 1 - key_at - key_len;
+    let value_len = after_key - prefix_of(after_key);
+    // SAFETY: the record was written with exactly these lengths, and its last byte is the count of its headers.
+    let (key, value, next) = unsafe {
+        let next = at.add(total);
+        (
+            std::slice::from_raw_parts(at.add(key_at), key_len),
+            std::slice::from_raw_parts(next.sub(1 + value_len), value_len),
+            next,
+        )
+    };
+    (RecordView { timestamp_delta, key: Some(key), value: Some(value), headers: NO_HEADERS }, next)
+}
