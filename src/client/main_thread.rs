@@ -109,6 +109,10 @@ impl MainThread {
             self.add_broker(-1 - i as i32, host.clone(), *port)
                 .map_err(|e| format!("Failed to start a broker thread: {e}"))?;
         }
+        // It need not wait for this thread to run: the first thing that the client asks for is metadata.
+        if let Some(b) = self.asker.next_to_ask(&self.shared) {
+            b.send(BrokerOp::Connect);
+        }
         Ok(())
     }
 

@@ -229,6 +229,14 @@ impl Asker {
         Some(tag)
     }
 
+    /// Whom `choose` would choose now.
+    pub fn next_to_ask(&mut self, shared: &Shared) -> Option<Arc<BrokerHandle>> {
+        let turn = self.turn;
+        let choice = self.choose(shared);
+        self.turn = turn;
+        choice
+    }
+
     /// Connected brokers first, then those that have failed least, in turn. Once others are known, bootstrap brokers are
     /// among them only if `metadata.recovery.strategy` says so.
     pub(super) fn choose(&mut self, shared: &Shared) -> Option<Arc<BrokerHandle>> {

@@ -135,7 +135,11 @@ pub fn records_len(b: &Batch<Partition>) -> usize {
 
 /// Most slices of one write; the system's own limit is 1024.
 const MAX_SLICES: usize = 1024;
-const READ_BUFFER: usize = 64 << 10;
+/// The receive buffer's size at first, and what it shrinks to: most responses are far smaller, and pages of it that are
+/// never read into would all be cleared before the connection's first request.
+const READ_BUFFER: usize = 4 << 10;
+/// From which size on it shrinks when it is empty.
+const LARGE_BUFFER: usize = 256 << 10;
 
 pub struct Conn {
     pub stream: Stream,
@@ -245,11 +249,11 @@ impl Conn {
         self.in_flight.remove(at)
     }
 
-    /// Reads once. `Ok(0)`: the peer has closed.
-    pub fn fill(&mut self) -> io::Result<usize> {
+    /// Reads once, and says how much, and whether there may be more to read at once. `Ok((0, _))`: the peer has closed.
+    pub fn fill(&mut self) -> io::Result<(usize, bool)> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.buffer.len() > 4 * READ_BUFFER {
+            if self.buffer.len() > LARGE_BUFFER {
                 self.buffer = vec![0; READ_BUFFER];
             }
         } else if self.end == self.buffer.len() {
@@ -263,13 +267,15 @@ impl Conn {
                 self.buffer.resize(n.max(self.buffer.len() + 1), 0);
             }
         }
-        let n = match &mut self.stream {
-            Stream::Plain(tcp) => tcp.read(&mut self.buffer[self.end..])?,
-            Stream::Tls(tls) => tls.read(&mut self.buffer, self.end)?,
+        let room = self.buffer.len() - self.end;
+        let (n, more) = match &mut self.stream {
+            // Less than there was room for is all that the socket had.
+            Stream::Plain(tcp) => tcp.read(&mut self.buffer[self.end..]).map(|n| (n, n == room))?,
+            Stream::Tls(tls) => (tls.read(&mut self.buffer, self.end)?, true),
         };
         self.end += n;
         self.last_received = Instant::now();
-        Ok(n)
+        Ok((n, more))
     }
 
     /// The next whole frame, without its length: a range of the buffer for `bytes`. An error if the length is impossible.

@@ -43,14 +43,14 @@ pub fn connection(data: &[u8]) {
         assert!(conn.buffer_len() <= (2 * sent).max(1 << 18), "{} bytes for {sent}", conn.buffer_len());
     }
     drop(theirs);
-    assert_eq!(conn.fill().ok(), Some(0));
+    assert_eq!(conn.fill().ok(), Some((0, false)));
 }
 
 /// Reads what has come, to the end of the stream at most; adds what it took to `taken`.
 fn read_frames(conn: &mut Conn, taken: &mut usize) -> Result<(), String> {
     loop {
         match conn.fill() {
-            Ok(0) => return Ok(()),
+            Ok((0, _)) => return Ok(()),
             Ok(_) => {}
             Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(e) => return Err(e.to_string()),

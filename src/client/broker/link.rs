@@ -182,6 +182,7 @@ impl BrokerThread {
 
     /// The handshake is done: the broker can be used.
     pub(super) fn link_ready(&mut self) {
+        self.request_to_come = false;
         self.me.set_state(LinkState::Up);
         self.me.failures.store(0, Relaxed);
         self.backoff_ms = 0;
@@ -200,6 +201,7 @@ impl BrokerThread {
         let now = Instant::now();
         let shared = self.shared.clone();
         let s = &shared.settings;
+        self.request_to_come = false;
         let (state, state_ms) = (self.me.state(), self.state_ms());
         let was_up = state == LinkState::Up;
         if !was_up && !self.stopping {
@@ -312,6 +314,7 @@ impl BrokerThread {
             && (!self.metadata_queue.is_empty()
                 || !self.queries.is_empty()
                 || self.producer_id_wanted
+                || self.request_to_come
                 || self.has_work())
     }
 

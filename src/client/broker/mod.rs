@@ -39,6 +39,8 @@ pub enum BrokerOp {
     Purge(Sender<()>),
     /// Main → broker: the broker is to be found at another address from now on.
     Address(String, u16),
+    /// Main → broker: connect, for there will be a request soon.
+    Connect,
     /// Main → broker: close the connection if nothing needs it.
     Release,
     /// Main → broker: the broker is no longer in the cluster; give everything back and end.

@@ -62,7 +62,7 @@ impl BrokerThread {
         for _ in 0..READS {
             let Link::Up(conn) = &mut self.link else { return };
             match conn.fill() {
-                Ok(0) => {
+                Ok((0, _)) => {
                     let text = match &conn.stream {
                         Stream::Plain(_) if conn.versions.is_empty() => {
                             "Disconnected while the protocol versions were being asked for: is this a Kafka broker, and a \
@@ -80,9 +80,9 @@ impl BrokerThread {
                     };
                     return self.go_down(RespErr::ERR__TRANSPORT, text.to_owned());
                 }
-                Ok(n) => {
+                Ok((n, more)) => {
                     self.me.counters.rx_bytes.fetch_add(n as u64, Relaxed);
-                    if !self.serve_frames() {
+                    if !self.serve_frames() || !more {
                         return;
                     }
                 }

@@ -33,6 +33,8 @@ pub struct BrokerThread {
     pub(super) compressed: Vec<u8>,
     /// A producer id is to be asked for as soon as the link is up.
     pub(super) producer_id_wanted: bool,
+    /// The connection is wanted before there is a request for it; until it is up or has failed.
+    pub(super) request_to_come: bool,
     /// Metadata requests that wait for the connection.
     pub(super) metadata_queue: VecDeque<(MetadataQuery, u64)>,
     /// Other requests that wait for the connection.
@@ -80,6 +82,7 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             compress: CompressCtx::default(),
             compressed: Vec::new(),
             producer_id_wanted: false,
+            request_to_come: false,
             metadata_queue: VecDeque::new(),
             queries: VecDeque::new(),
             produce_in_flight: 0,
@@ -146,6 +149,7 @@ impl BrokerThread {
                         self.link = Link::Down { retry_at: Instant::now() };
                     }
                 }
+                BrokerOp::Connect => self.request_to_come = true,
                 BrokerOp::Release => {
                     let idle = matches!(&self.link, Link::Up(c) if c.in_flight.is_empty()) && !self.connection_wanted();
                     if idle {
