@@ -220,7 +220,7 @@ fn are_none_while_the_client_is_idle() {
     std::thread::sleep(ms(2000));
     stays_quiet("connected");
     h.cluster().broker_down(-1).expect("down");
-    std::thread::sleep(ms(4000));
+    std::thread::sleep(ms(5000));
     stays_quiet("with all brokers down");
 }
 
@@ -232,7 +232,8 @@ fn are_rare_while_no_broker_can_be_reached() {
         ("reconnect.backoff.ms", "100"),
         ("reconnect.backoff.max.ms", "10000"),
     ]);
-    // The pauses double: 0.1, 0.2, 0.4, 0.8, 1.6 seconds.
-    std::thread::sleep(ms(4000));
+    // The pauses double: 0.1, 0.2, 0.4, 0.8, 1.6 seconds, each times 0.75 to 1.5. From the fifth second on none is shorter than
+    // the three seconds of looking, so that at most one attempt falls into them.
+    std::thread::sleep(ms(5000));
     stays_quiet("unreachable");
 }
