@@ -58,7 +58,7 @@ pub struct Body<O: BatchOwner> {
     /// Not to be sent before this (retry backoff).
     pub not_before: Option<Instant>,
     /// The records compressed, once that was done: codec id and bytes.
-    pub compressed: Option<(u8, Box<[u8]>)>,
+    pub compressed: Option<(u8, Vec<u8>)>,
     /// Compression was tried (and may not have been worth it).
     pub compression_tried: bool,
     /// Producer id, epoch and base sequence, once assigned (idempotence).

@@ -28,6 +28,9 @@ use std::time::{Duration, Instant};
 /// Bytes of records in one request, over which no further batch is added. Java's `max.request.size` is of this order.
 const REQUEST_BYTES: usize = 1 << 20;
 
+/// Buffers of compressed batches kept for further ones while some are in flight.
+const SPARE_BUFFERS: usize = 4;
+
 /// First Produce version that may carry zstd (KIP-110), and the last that names topics, not their ids (KIP-516).
 const ZSTD_VERSION: i16 = 7;
 const LAST_BY_NAME: i16 = 12;
@@ -251,19 +254,29 @@ impl BrokerThread {
                 Compression::Zstd => codec::Compression::Zstd,
             };
             let parts: Vec<&[u8]> = batch.slices().collect();
-            // One buffer for all batches; a batch keeps a copy of the length that it came to.
-            self.compressed.clear();
-            let done = codec::compress(codec, level, &parts, &mut self.compressed, &mut self.compress);
+            let mut buffer = self.spare_buffers.pop().unwrap_or_default();
+            let done = codec::compress(codec, level, &parts, &mut buffer, &mut self.compress);
             match done {
-                // What does not shrink goes plain.
-                Ok(()) if self.compressed.len() < batch.bytes => {
-                    batch.compressed = Some((kind as u8, self.compressed.as_slice().into()));
+                Ok(()) if buffer.len() < batch.bytes => {
+                    batch.compressed = Some((kind as u8, buffer));
+                    return true;
                 }
+                // What does not shrink goes plain.
                 Ok(()) => {}
                 Err(e) => self.shared.log(WARNING, "COMPRESS", format!("{}: {e}; sent uncompressed", kind.name())),
             }
+            self.keep_buffer(buffer);
         }
         true
+    }
+
+    /// Takes the buffer of a batch that needs it no longer. Memory given back to the system and asked for anew with each
+    /// batch would be cleared each time.
+    pub(super) fn keep_buffer(&mut self, mut buffer: Vec<u8>) {
+        if self.spare_buffers.len() < SPARE_BUFFERS {
+            buffer.clear();
+            self.spare_buffers.push(buffer);
+        }
     }
 
     fn count_sent(&self, api: ApiKey, batches: &[Batch<Partition>]) {

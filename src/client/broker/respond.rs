@@ -501,7 +501,7 @@ impl BrokerThread {
     }
 
     /// Gives a batch that was in flight its verdict.
-    fn settle_with(&mut self, batch: Batch<Partition>, verdict: Verdict, own: Vec<(u32, RespErr)>) {
+    fn settle_with(&mut self, mut batch: Batch<Partition>, verdict: Verdict, own: Vec<(u32, RespErr)>) {
         let p = batch.owner.clone();
         let gap = verdict.err != RespErr::NO_ERROR && batch.base_sequence >= 0;
         let (back, waiting) = {
@@ -518,6 +518,9 @@ impl BrokerThread {
             (inner.in_flight == 0, self.shared.ids.enabled() && (waiting || batch.possibly_persisted))
         };
         let doubt_over = batch.possibly_persisted && waiting;
+        if let Some((_, buffer)) = batch.compressed.take() {
+            self.keep_buffer(buffer);
+        }
         self.shared.deliver_with(batch, verdict, own);
         if gap && !matches!(verdict.err, RespErr::ERR__PURGE_INFLIGHT | RespErr::ERR__DESTROY) {
             self.shared.note_gap(&p, verdict.err);

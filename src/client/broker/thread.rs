@@ -30,7 +30,8 @@ pub struct BrokerThread {
     pub(super) link: Link,
     pub(super) sched: Schedule,
     pub(super) compress: CompressCtx,
-    pub(super) compressed: Vec<u8>,
+    /// Buffers that compressed batches had, for the next ones.
+    pub(super) spare_buffers: Vec<Vec<u8>>,
     /// A producer id is to be asked for as soon as the link is up.
     pub(super) producer_id_wanted: bool,
     /// The connection is wanted before there is a request for it; until it is up or has failed.
@@ -80,7 +81,7 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             sched: Schedule::new(),
             link: Link::Down { retry_at: now },
             compress: CompressCtx::default(),
-            compressed: Vec::new(),
+            spare_buffers: Vec::new(),
             producer_id_wanted: false,
             request_to_come: false,
             metadata_queue: VecDeque::new(),
@@ -384,6 +385,9 @@ impl BrokerThread {
     /// Waits for the socket, an order or a timer, and serves the socket.
     fn wait(&mut self) {
         let now = Instant::now();
+        if self.produce_in_flight == 0 {
+            self.spare_buffers.truncate(1);
+        }
         if let Link::Up(conn) = &self.link {
             if self.idle_at(conn).is_some_and(|t| now >= t) {
                 self.close_idle();

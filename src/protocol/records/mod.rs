@@ -3,9 +3,11 @@
 //! * [`batch`]: the 61-byte header, its checksum, and walking the batches of a fetched or produced blob.
 //! * [`record`]: the records inside a batch.
 //! * [`codec`]: compression of the records.
+//! * [`lz`]: the compressor of snappy and lz4.
 
 pub mod batch;
 pub mod codec;
+pub mod lz;
 pub mod record;
 
 pub use batch::{BatchHeader, Batches, RecordBatch, HEADER_LEN};

@@ -19,6 +19,15 @@ fn text(len: usize) -> Vec<u8> {
     (0..len).map(|i| b"the quick brown fox "[i % 20] ^ (i / 997) as u8).collect()
 }
 
+fn noise(len: usize) -> Vec<u8> {
+    let mut x = 1u64;
+    let byte = || {
+        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (x >> 56) as u8
+    };
+    std::iter::repeat_with(byte).take(len).collect()
+}
+
 #[test]
 fn codecs_round_trip_with_one_context() {
     let mut ctx = CompressCtx::default();
@@ -42,16 +51,39 @@ fn codecs_round_trip_with_one_context() {
 
 #[test]
 fn incompressible_input_round_trips() {
-    let mut x = 1u64;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
-        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (x >> 56) as u8
-    })
-    .take(70_000)
-    .collect();
+    let noise = noise(200_000);
     for codec in CODECS {
-        let c = packed(codec, -1, &[&noise], &mut CompressCtx::default());
-        assert_eq!(decompress(codec, &c, noise.len()).unwrap(), noise);
+        for len in [70_000, 65_536, 131_072, 200_000, 1000, 20, 1] {
+            let data = &noise[..len];
+            let c = packed(codec, -1, &[data], &mut CompressCtx::default());
+            assert_eq!(decompress(codec, &c, len).unwrap(), data);
+            assert!(c.len() <= len + len / 1000 + 40, "{codec:?} {len} -> {}", c.len());
+        }
+    }
+}
+
+/// Each length of a repetition and of the literals before it, near and far, and each length of the whole.
+#[test]
+fn repetitions_of_every_length_round_trip() {
+    const GAPS: [(usize, usize); 8] =
+        [(0, 1), (1, 3), (4, 2047), (14, 2048), (15, 50), (17, 70), (61, 80), (300, 40_000)];
+    let noise = noise(70_000);
+    let mut ctx = CompressCtx::default();
+    for codec in [Compression::Snappy, Compression::Lz4] {
+        for len in (0..90).chain([256, 257, 273, 274, 275, 300, 525, 65_000]) {
+            for (literals, back) in GAPS {
+                let start = &noise[..back];
+                let again = start.iter().cycle().take(len).copied();
+                let data: Vec<u8> =
+                    start.iter().copied().chain(again).chain(noise[back..][..literals].to_vec()).collect();
+                // The last byte but one is at the end of the repetition or among literals; a second one follows.
+                let twice = [&data[..], &data[..]].concat();
+                for data in [&data, &twice] {
+                    let c = packed(codec, -1, &[data], &mut ctx);
+                    assert_eq!(&decompress(codec, &c, data.len()).unwrap(), data, "{codec:?} {len} {literals} {back}");
+                }
+            }
+        }
     }
 }
 
@@ -250,6 +282,24 @@ proptest! {
             (r.timestamp_delta, r.offset_delta, r.key.map(<[u8]>::to_vec), r.value.map(<[u8]>::to_vec), headers)
         }).collect();
         prop_assert_eq!(back, recs);
+    }
+
+    /// Text made of new bytes and of pieces of what came before, given in parts.
+    #[test]
+    fn repetitive_text_round_trips(steps in vec((any::<u32>(), 0usize..400, vec(any::<u8>(), 0..30)), 1..600),
+                                   cut in any::<prop::sample::Index>()) {
+        let mut data = b"{}".to_vec();
+        for (from, len, new) in steps {
+            let from = from as usize % data.len();
+            let piece: Vec<u8> = data[from..].iter().cycle().take(len).copied().collect();
+            data.extend_from_slice(&piece);
+            data.extend_from_slice(&new);
+        }
+        let (a, b) = data.split_at(cut.index(data.len()));
+        for codec in [Compression::Snappy, Compression::Lz4] {
+            let c = packed(codec, -1, &[a, b], &mut CompressCtx::default());
+            prop_assert_eq!(&decompress(codec, &c, data.len()).unwrap(), &data);
+        }
     }
 
     #[test]
