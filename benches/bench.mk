@@ -29,7 +29,7 @@ $(BENCH_DIR)/limit: benches/limit.c benches/crc32c.h benches/wire.h benches/meas
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_CFLAGS) benches/limit.c -o $@
 
-$(BENCH_DIR)/peer: benches/producer_bench.c benches/shim_librdkafka.h benches/peer.py
+$(BENCH_DIR)/peer: benches/producer_bench.c benches/shim_librdkafka.h benches/measure.h benches/peer.py
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_CFLAGS) -DPEER_LIBRDKAFKA benches/producer_bench.c -o $@ \
 	    $(BENCH_PEER) -Wl,-rpath,$(dir $(BENCH_PEER)) -lpthread
@@ -42,7 +42,7 @@ bench-library:
 	@ln -sf $(BENCH_RUST_DIR)/librkafka.so $(BENCH_DIR)/librkafka.so.1
 	@ln -sf $(BENCH_RUST_DIR)/rkafka-broker $(BENCH_DIR)/rkafka-broker
 
-$(BENCH_DIR)/ours: benches/producer_bench.c benches/shim_rkafka.h include/rkafka.h | bench-library
+$(BENCH_DIR)/ours: benches/producer_bench.c benches/shim_rkafka.h benches/measure.h include/rkafka.h | bench-library
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_CFLAGS) -Iinclude benches/producer_bench.c -o $@ \
 	    -L$(BENCH_DIR) -lrkafka -Wl,-rpath,'$$ORIGIN' -lpthread

@@ -27,9 +27,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "measure.h"
 
 static void fail(const char *what, const char *why) {
     fprintf(stderr, "producer_bench: %s: %s\n", what, why);
@@ -67,12 +67,6 @@ static _Atomic(int) last_error, stop_polling;
 static uint64_t *sent_at, *latency; /* by message number, nanoseconds; only with a rate */
 
 static _Thread_local uint64_t my_delivered, my_errors;
-
-static uint64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Called by the shim's callback for each delivery report. */
 static void delivered(int err, void *opaque) {
@@ -207,28 +201,6 @@ static void *poll_all(void *arg) {
 
 /* ---- results ---- */
 
-static double cpu_seconds(void) {
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
-
-/* A number from /proc/.../status, or -1. */
-static long status_of(const char *file, const char *name) {
-    char line[256];
-    size_t len = strlen(name);
-    long value = -1;
-    FILE *f = fopen(file, "r");
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, name, len) == 0 && line[len] == ':') {
-            value = strtol(line + len + 1, NULL, 10);
-            break;
-        }
-    if (f)
-        fclose(f);
-    return value;
-}
-
 /* How often threads of this process have gone to sleep. */
 static long sleeps(void) {
     long sum = 0;
@@ -270,11 +242,6 @@ static void hold_all(void) {
     long after = status_of("/proc/self/status", "VmRSS");
     kill(opt.hold, SIGCONT);
     printf(",\"held_bytes\":%.1f", (double)(after - before) * 1024 / (double)opt.count);
-}
-
-static int by_value(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
 }
 
 static void print_latency(void) {
