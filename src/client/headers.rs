@@ -2,17 +2,38 @@
 
 use crate::accumulator::record::varint_len;
 
+/// Bytes of a few small headers, which need no memory besides the list's own.
+const INLINE: usize = 96;
+
 /// An ordered list of headers: names may repeat, a value may be none. Not tied to a client; clone freely.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Headers {
-    /// Count as varint, then the entries: the headers section of a record.
-    wire: Vec<u8>,
     count: usize,
+    /// Count as varint, then the entries: the headers section of a record. The first `len` bytes here, unless they are in
+    /// `long`.
+    short: [u8; INLINE],
+    len: usize,
+    long: Vec<u8>,
 }
 
 impl Default for Headers {
+    #[inline]
     fn default() -> Self {
-        Headers { wire: vec![0], count: 0 }
+        Headers { count: 0, short: [0; INLINE], len: 1, long: Vec::new() }
+    }
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.wire() == other.wire()
+    }
+}
+
+impl Eq for Headers {}
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -25,16 +46,38 @@ fn put_varint(out: &mut Vec<u8>, v: i64) {
     out.push(z as u8);
 }
 
+fn put_field(out: &mut Vec<u8>, field: Option<&[u8]>) {
+    put_varint(out, field.map_or(-1, |f| f.len() as i64));
+    out.extend_from_slice(field.unwrap_or_default());
+}
+
+/// Longest name or value, and most headers, whose varint has one byte.
+const SMALL: usize = 63;
+
+/// Puts a small field at the start of `out`; returns what comes behind it.
+#[inline]
+fn put_small<'a>(out: &'a mut [u8], field: &[u8]) -> Option<&'a mut [u8]> {
+    let (length, rest) = out.split_first_mut()?;
+    let (at, rest) = rest.split_at_mut_checked(field.len())?;
+    *length = (field.len() as u8) << 1;
+    at.copy_from_slice(field);
+    Some(rest)
+}
+
 impl Headers {
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// With room for about so many small headers, so that adding them need not move the others.
+    #[inline]
     pub fn with_capacity(count: usize) -> Self {
-        let mut wire = Vec::with_capacity(8 + count.min(64) * 32);
-        wire.push(0);
-        Headers { wire, count: 0 }
+        let mut headers = Headers::new();
+        if count > INLINE / 32 {
+            headers.long.reserve(count.min(64) * 32);
+        }
+        headers
     }
 
     /// Takes a headers section as a record has it; `None` if the bytes are not one.
@@ -48,25 +91,42 @@ impl Headers {
     }
 
     /// Appends a header.
+    #[inline]
     pub fn add(&mut self, name: &[u8], value: Option<&[u8]>) {
+        if !self.add_short(name, value) {
+            self.add_long(name, value);
+        }
+    }
+
+    /// Appends a header that leaves the list short, if it does.
+    #[inline]
+    fn add_short(&mut self, name: &[u8], value: Option<&[u8]>) -> bool {
+        let Some(value) = value else { return false };
+        if !self.long.is_empty() || self.count >= SMALL || name.len() > SMALL || value.len() > SMALL {
+            return false;
+        }
+        let free = self.short.get_mut(self.len..).unwrap_or_default();
+        if put_small(free, name).and_then(|rest| put_small(rest, value)).is_none() {
+            return false;
+        }
+        self.len += name.len() + value.len() + 2;
+        self.count += 1;
+        self.short[0] = (self.count as u8) << 1;
+        true
+    }
+
+    #[inline(never)]
+    fn add_long(&mut self, name: &[u8], value: Option<&[u8]>) {
+        if self.long.is_empty() {
+            self.long.extend_from_slice(&self.short[..self.len]);
+        }
         let old = varint_len(self.count as i64);
         self.count += 1;
-        if varint_len(self.count as i64) == old && old == 1 {
-            self.wire[0] = (self.count as u8) << 1;
-        } else {
-            let mut head = Vec::with_capacity(5);
-            put_varint(&mut head, self.count as i64);
-            self.wire.splice(..old, head);
-        }
-        put_varint(&mut self.wire, name.len() as i64);
-        self.wire.extend_from_slice(name);
-        match value {
-            None => put_varint(&mut self.wire, -1),
-            Some(v) => {
-                put_varint(&mut self.wire, v.len() as i64);
-                self.wire.extend_from_slice(v);
-            }
-        }
+        let mut head = Vec::with_capacity(5);
+        put_varint(&mut head, self.count as i64);
+        self.long.splice(..old, head);
+        put_field(&mut self.long, Some(name));
+        put_field(&mut self.long, value);
     }
 
     /// Removes every header of that name; returns how many there were.
@@ -90,13 +150,17 @@ impl Headers {
     }
 
     pub fn iter(&self) -> HeadersRef<'_> {
-        HeadersRef::new(&self.wire)
+        HeadersRef::new(self.wire())
     }
 
     /// The headers section of a record.
     #[inline(always)]
     pub fn wire(&self) -> &[u8] {
-        &self.wire
+        if self.long.is_empty() {
+            &self.short[..self.len]
+        } else {
+            &self.long
+        }
     }
 }
 

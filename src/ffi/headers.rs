@@ -1,6 +1,6 @@
 //! `rk_headers_*`: lists of headers, to produce with and as they come back in reports.
 
-use super::guard::{bytes, guard, live, live_mut, put, text};
+use super::guard::{bytes, guard, is_utf8, live, live_mut, put, text};
 use super::handle::{give, handle, take};
 use super::types::*;
 use crate::client::Headers;
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn rk_headers_add(
         // SAFETY: by contract.
         let (name, value) = unsafe { (bytes(name.cast(), name_len), bytes(value, value_len)) };
         match (name, value) {
-            (Ok(Some(name)), Ok(value)) if std::str::from_utf8(name).is_ok() => {
+            (Ok(Some(name)), Ok(value)) if is_utf8(name) => {
                 list.headers.add(name, value);
                 RespErr::NO_ERROR.0
             }

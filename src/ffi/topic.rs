@@ -200,45 +200,60 @@ pub unsafe extern "C" fn rk_producer_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
-        if is_plain(partition, msgflags, payload, len, key_len, timestamp_ms) && !topic.is_null() {
-            if let Some(recent) = inner.client.recent_topic() {
-                // SAFETY: both are C strings, the one by contract.
-                if unsafe { libc::strcmp(recent.name().as_ptr(), topic) } == 0 {
-                    if !key.is_null() {
-                        // SAFETY: by contract.
-                        return unsafe { produce_keyed(inner, recent, payload, len, key, key_len, msg_opaque) };
-                    }
-                    if key_len == 0 {
-                        // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
-                        let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
-                        return code(inner.client.produce_plain(recent, None, payload, msg_opaque as usize));
-                    }
+        if is_plain(partition, msgflags, payload, len, key_len, timestamp_ms) {
+            // SAFETY: by contract.
+            if let Some(recent) = unsafe { recent_topic(inner, topic) } {
+                if !key.is_null() {
+                    // SAFETY: by contract.
+                    return unsafe { produce_keyed(inner, recent, payload, len, key, key_len, msg_opaque) };
+                }
+                if key_len == 0 {
+                    // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
+                    let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
+                    return code(inner.client.produce_plain(recent, None, payload, msg_opaque as usize));
                 }
             }
         }
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
-        unsafe { produce_by_name(inner, topic, &m) }
+        unsafe { produce_by_name(inner, topic, &m, std::ptr::null_mut()) }
     })
 }
 
-/// Produces after a look-up of the topic.
+/// The topic of that name, if it is one that this thread used lately.
 ///
 /// # Safety
-/// As rk_producer_produce.
-#[inline(never)]
-unsafe fn produce_by_name(inner: &Inner, name: *const c_char, m: &Raw) -> rk_resp_err_t {
-    // SAFETY: by contract.
-    let topic = match unsafe { topic_of(inner, name) } {
-        Ok(topic) => topic,
-        Err(e) => return e.0,
-    };
-    // SAFETY: by contract.
-    let result = unsafe { produce_shared(inner, topic, m, None) };
-    if result == RespErr::NO_ERROR.0 {
-        inner.client.used_topic(topic);
+/// `name` is NULL or a C string.
+#[inline(always)]
+unsafe fn recent_topic(inner: &Inner, name: *const c_char) -> Option<&Topic> {
+    if name.is_null() {
+        return None;
     }
-    result
+    // SAFETY: both are C strings, the one by contract.
+    inner.client.recent_topic().filter(|recent| unsafe { libc::strcmp(recent.name().as_ptr(), name) } == 0)
+}
+
+/// Produces, with headers unless they are NULL, to the topic of that name.
+///
+/// # Safety
+/// As rk_producer_produce_headers.
+#[inline(never)]
+unsafe fn produce_by_name(inner: &Inner, name: *const c_char, m: &Raw, headers: *mut rk_headers_t) -> rk_resp_err_t {
+    // SAFETY: by contract.
+    unsafe {
+        if let Some(recent) = recent_topic(inner, name) {
+            return produce_with(inner, recent, m, headers);
+        }
+        let topic = match topic_of(inner, name) {
+            Ok(topic) => topic,
+            Err(e) => return e.0,
+        };
+        let result = produce_with(inner, topic, m, headers);
+        if result == RespErr::NO_ERROR.0 {
+            inner.client.used_topic(topic);
+        }
+        result
+    }
 }
 
 /// As rk_producer_produce, with headers. If the message is accepted, `headers` is freed by the library; if not, it stays
@@ -262,14 +277,9 @@ pub unsafe extern "C" fn rk_producer_produce_headers(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
-        // SAFETY: by contract.
-        let topic = match unsafe { topic_of(inner, topic) } {
-            Ok(topic) => topic,
-            Err(e) => return e.0,
-        };
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
-        unsafe { produce_with(inner, topic, &m, headers) }
+        unsafe { produce_by_name(inner, topic, &m, headers) }
     })
 }
 
