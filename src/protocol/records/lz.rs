@@ -102,20 +102,19 @@ fn compress<F: Format>(input: &Input, len: usize, out: &mut Output<'_>, table: &
     'search: while at < last {
         // Grows, so that what has no repetitions is passed over ever faster.
         let mut stride = 32;
-        let mut found = loop {
+        let mut found = 'found: loop {
+            // One load has the five bytes of four positions.
             let bytes = load(input, at);
-            let candidate = replace(table, bytes, at);
-            if load(input, candidate) as u32 == bytes as u32 {
-                break candidate;
+            for ahead in 0..4 {
+                let bytes = bytes >> (8 * ahead);
+                let candidate = replace(table, bytes, at + ahead);
+                if load(input, candidate) as u32 == bytes as u32 {
+                    at += ahead;
+                    break 'found candidate;
+                }
             }
-            let bytes = bytes >> 8;
-            let candidate = replace(table, bytes, at + 1);
-            if load(input, candidate) as u32 == bytes as u32 {
-                at += 1;
-                break candidate;
-            }
-            at += 1 + (stride >> 5);
-            stride += 2;
+            at += 3 + (stride >> 5);
+            stride += 4;
             if at >= last {
                 break 'search;
             }
@@ -125,7 +124,11 @@ fn compress<F: Format>(input: &Input, len: usize, out: &mut Output<'_>, table: &
             found -= 1;
         }
         loop {
-            replace(table, load(input, at + 2), at + 2);
+            // Of the positions inside, the first few are worth finding again.
+            let bytes = load(input, at + 1);
+            for ahead in 0..3 {
+                replace(table, bytes >> (8 * ahead), at + 1 + ahead);
+            }
             let next = match_end(input, at, found, end);
             F::sequence(out, input, from, at - from, at - found, next - at);
             at = next;
@@ -134,7 +137,6 @@ fn compress<F: Format>(input: &Input, len: usize, out: &mut Output<'_>, table: &
                 break 'search;
             }
             // Often one repetition follows another.
-            replace(table, load(input, at - 2), at - 2);
             let bytes = load(input, at);
             found = replace(table, bytes, at);
             if load(input, found) as u32 != bytes as u32 {
