@@ -31,7 +31,7 @@ fn noise(len: usize) -> Vec<u8> {
 #[test]
 fn codecs_round_trip_with_one_context() {
     let mut ctx = CompressCtx::default();
-    for len in [0, 1, 1000, 65_536, 140_001] {
+    for len in [0, 1, 1000, 65_536, 140_001, 300_000] {
         let data = text(len);
         for codec in CODECS {
             let levels: &[i32] = if len > 1000 { &[-1, 1] } else { &[-1, 0, 1, 9, 12, 99] };
