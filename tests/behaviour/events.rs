@@ -237,5 +237,5 @@ fn are_rare_while_no_broker_can_be_reached() {
     // the three seconds of looking, so that at most one attempt falls into them.
     std::thread::sleep(ms(5000));
     // An attempt wakes the thread twice, and on a busy machine once more for each lock that it finds taken.
-    stays_quiet("unreachable", 9);
+    stays_quiet("unreachable", 6);
 }
