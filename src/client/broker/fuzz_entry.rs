@@ -42,7 +42,8 @@ pub fn connection(data: &[u8]) {
         }
         assert!(conn.buffer_len() <= (2 * sent).max(1 << 18), "{} bytes for {sent}", conn.buffer_len());
     }
-    drop(theirs);
+    // Not by closing it: whoever looks at this process's files at that moment would keep it open a little longer.
+    theirs.shutdown(Shutdown::Write).expect("a connected socket");
     match fill(&mut conn) {
         Ok((0, false)) => {}
         other => panic!("{other:?} at the end of the stream"),
