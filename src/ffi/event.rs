@@ -55,22 +55,17 @@ impl DrWalk {
         self.only_errors && err == RespErr::NO_ERROR
     }
 
-    /// The next message, if it is made.
     #[inline(always)]
-    fn ready(&mut self) -> Option<&rk_message_t> {
+    fn next(&mut self) -> Option<&rk_message_t> {
         if self.at == self.made {
-            return None;
+            self.refill();
+            if self.made == 0 {
+                return None;
+            }
         }
         let message = self.slice.get(self.at)?;
         self.at += 1;
         Some(message)
-    }
-
-    fn next(&mut self) -> Option<&rk_message_t> {
-        if self.at == self.made {
-            self.refill();
-        }
-        self.ready()
     }
 
     #[inline(never)]
@@ -204,12 +199,10 @@ pub unsafe extern "C" fn rk_event_message_count(event: *const rk_event_t) -> usi
 /// `event` is NULL or a live event.
 #[no_mangle]
 pub unsafe extern "C" fn rk_event_message_next(event: *mut rk_event_t) -> *const rk_message_t {
-    let e = live_mut!(event, std::ptr::null());
-    // Nothing here can panic, and the guard would cost as much again.
-    if let Some(message) = e.dr.as_mut().and_then(DrWalk::ready) {
-        return message;
-    }
-    guard!(std::ptr::null(), { e.dr.as_mut().and_then(DrWalk::next).map_or(std::ptr::null(), |m| m) })
+    guard!(std::ptr::null(), {
+        let e = live_mut!(event, std::ptr::null());
+        e.dr.as_mut().and_then(DrWalk::next).map_or(std::ptr::null(), |m| m)
+    })
 }
 
 /// RK_EVENT_DR: all reports as an array of `*count` messages, valid until the event is freed. Does not move
