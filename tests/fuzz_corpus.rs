@@ -16,6 +16,7 @@ type Target = (&'static str, fn(&[u8]));
 /// Targets, and what they call.
 const TARGETS: &[Target] = &[
     ("c_api", c_api::c_api),
+    ("compression", fuzz_entry::compression),
     ("conf", conf::fuzz_entry::conf),
     ("connection", client::fuzz_entry::connection),
     ("oidc", security::fuzz_entry::token_endpoint),
@@ -83,6 +84,11 @@ fn request() {
 #[test]
 fn record_batch() {
     replay("record_batch", 1);
+}
+
+#[test]
+fn compression() {
+    replay("compression", 7);
 }
 
 #[test]

@@ -270,20 +270,21 @@ impl<'a> Records<'a> {
                 entry = entry.wrapping_sub(ENTRY);
                 // SAFETY: as in `next`: `left` records are still to come.
                 let e = unsafe { entry.cast::<Entry>().read_unaligned() };
-                // SAFETY: as above; the note is this record's.
-                unsafe {
-                    let (record, next);
-                    if layout::is_plain(e.note) {
-                        (record, next) = layout::read_plain(at, e.note);
-                        f(Item::new(&e, record, base_timestamp, open_us));
-                    } else if layout::is_keyed(e.note) {
-                        (record, next) = layout::read_keyed(at, e.note);
-                        f(Item::new(&e, record, base_timestamp, open_us));
-                    } else {
-                        (record, next) = record::read(at);
-                        f(Item::new(&e, record, base_timestamp, open_us));
-                    }
+                if layout::is_plain(e.note) {
+                    // SAFETY: as above; the note is this record's.
+                    let (record, next) = unsafe { layout::read_plain(at, e.note) };
                     at = next;
+                    f(Item::new(&e, record, base_timestamp, open_us));
+                } else if layout::is_keyed(e.note) {
+                    // SAFETY: as above.
+                    let (record, next) = unsafe { layout::read_keyed(at, e.note) };
+                    at = next;
+                    f(Item::new(&e, record, base_timestamp, open_us));
+                } else {
+                    // SAFETY: as above.
+                    let (record, next) = unsafe { record::read(at) };
+                    at = next;
+                    f(Item::new(&e, record, base_timestamp, open_us));
                 }
             }
             (self.at, self.entry) = (at, entry);

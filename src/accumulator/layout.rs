@@ -139,3 +139,71 @@ pub unsafe fn read_keyed<'a>(at: *const u8, note: u32) -> (RecordView<'a>, *cons
     };
     (RecordView { timestamp_delta, key: Some(key), value: Some(value), headers: NO_HEADERS }, next)
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::accumulator::record::{with_zigzag, write};
+    use crate::sys::clock::Tick;
+
+    /// Writes the record and reads it back by its note and without; tells its note.
+    #[allow(unsafe_code)]
+    fn round_trip(key: Option<&[u8]>, value: Option<&[u8]>, delta: i64, offset: u32, aux: u32) -> u32 {
+        let now = Tick::from_us(0);
+        let rec = RecordRef { key, value, headers: NO_HEADERS, timestamp_ms: None, now, opaque: 0, aux };
+        let (delta, zigzag) = with_zigzag(delta);
+        let fit = Fit::new(rec.fixed_len(), offset, delta, zigzag);
+        // One byte more than the record may touch, on either side.
+        let mut bytes = vec![0xa5; fit.total + 2];
+        let note = note(&rec, &fit);
+        // SAFETY: the record has `total` bytes from the second on, and they outlive what is read of them.
+        unsafe {
+            write(bytes.as_mut_ptr().add(1), &rec, &fit);
+            let at = bytes.as_ptr().add(1);
+            for (got, next) in [read_noted(at, note), read(at)] {
+                let of = format!("{:?} {:?} {delta} {offset}", key.map(<[u8]>::len), value.map(<[u8]>::len));
+                assert_eq!((got.key, got.value, got.timestamp_delta), (key, value, delta), "{of}");
+                assert_eq!((got.headers, next.offset_from(at) as usize), (NO_HEADERS, fit.total), "{of}");
+            }
+        }
+        assert_eq!((bytes[0], bytes[fit.total + 1]), (0xa5, 0xa5));
+        assert_eq!(super::aux(note), aux);
+        note
+    }
+
+    #[test]
+    fn notes_at_every_border_tell_what_was_written() {
+        let bytes: Vec<u8> = (0..17_000u32).map(|i| (i * 31 + i / 251) as u8).collect();
+        let step = if cfg!(miri) { 97 } else { 1 };
+        let lengths = (0..320).step_by(step).chain(4_000..4_100).chain(8_180..8_200).chain(16_360..16_400);
+        for len in lengths {
+            let value = Some(&bytes[..len]);
+            for delta in [0, 63, 64, 1023, 1024, 2047, 2048, -1] {
+                let keyless = round_trip(None, value, delta, 8192, NO_AUX);
+                // 13 bytes beside the value, one more for longer deltas.
+                if !(16_369..=16_371).contains(&len) {
+                    assert_eq!(is_plain(keyless), len < 16_371 && (0..2048).contains(&delta), "{len} {delta}");
+                }
+                for (offset, key_len) in [(0, 8), (63, 0), (64, 62), (8191, 63), (8192, 64), (1 << 20, 8)] {
+                    let note = round_trip(Some(&bytes[len..len + key_len]), value, delta, offset, NO_AUX);
+                    let short = key_len < 64 && offset < 1 << 20 && (0..1024).contains(&delta);
+                    // Between the two it depends on the other lengths.
+                    if !(4_000..4_090).contains(&len) {
+                        assert_eq!(is_keyed(note), short && len < 4_000, "{len} {delta} {offset} {key_len}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_and_null_values_have_no_layout() {
+        for aux in [0, 7, (1 << 31) - 1] {
+            assert_eq!(round_trip(Some(b"k"), Some(b"v"), 1, 0, aux), aux);
+            assert_eq!(round_trip(None, Some(b"v"), 1, 0, aux), aux);
+        }
+        for key in [None, Some(&b"k"[..])] {
+            assert_eq!(round_trip(key, None, 1, 0, NO_AUX), NO_AUX);
+        }
+    }
+}

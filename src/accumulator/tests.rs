@@ -2,7 +2,7 @@ use super::batch::{Batch, BatchOwner, Home};
 use super::budget::Budget;
 use super::chunk::Append;
 use super::partition::{split, BatchLimits, PartitionQueue};
-use super::pool::Pool;
+use super::pool::{Pool, CLASSES};
 use super::record::{RecordRef, NO_AUX, NO_HEADERS};
 use crate::sys::clock::Tick;
 use proptest::prelude::*;
@@ -180,6 +180,39 @@ fn threads_and_recycling() {
     handles.into_iter().for_each(|t| t.join().unwrap());
     take(&q);
     assert_eq!(next, vec![each; threads]);
+}
+
+/// The pages of memory that are behind these bytes now.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[allow(unsafe_code)]
+fn pages_behind(data: *mut u8, len: usize) -> usize {
+    let mut pages = vec![0u8; len / 4096];
+    // SAFETY: the block is mapped, and there is a byte for each of its pages.
+    assert_eq!(unsafe { libc::mincore(data.cast(), len, pages.as_mut_ptr()) }, 0);
+    pages.iter().filter(|p| **p & 1 == 1).count()
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(miri)))]
+fn a_warm_block_has_its_memory_before_it_is_taken() {
+    let pool = Pool::default();
+    let (largest, size) = (CLASSES.len() - 1, CLASSES[CLASSES.len() - 1]);
+    (0..largest).for_each(|class| pool.warm(class));
+    assert_eq!(pool.spare_bytes(), 0);
+    // Of a new slab, and of one whose memory went back.
+    for _ in 0..2 {
+        for _ in 0..3 {
+            pool.warm(largest);
+            assert_eq!(pool.spare_bytes(), size);
+        }
+        let chunk = pool.get(largest);
+        assert_eq!(pool.spare_bytes(), 0);
+        assert_eq!(pages_behind(chunk.block().0, size), size / 4096);
+        pool.put(chunk);
+        while pool.spare_bytes() > 0 {
+            pool.trim();
+        }
+    }
 }
 
 proptest! {

@@ -235,6 +235,35 @@ mod tests {
         assert_eq!((h.count(), h.get_last(b"n3")), (171, None));
     }
 
+    /// Where a length needs a second byte, where the list no longer fits its own bytes, where a value is null.
+    #[test]
+    fn short_and_long_lists_are_alike_on_the_wire() {
+        let bytes = [b'b'; 80];
+        let field = |n: usize| &bytes[..n];
+        let mut lists: Vec<Vec<(&[u8], Option<&[u8]>)>> = Vec::new();
+        for n in 0..80 {
+            lists.push(vec![(field(n), Some(field(1)))]);
+            lists.push(vec![(field(1), Some(field(n)))]);
+            lists.push(vec![(field(20), Some(field(10))), (field(n), Some(field(20))), (field(3), None)]);
+            lists.push(vec![(field(n), None), (field(n), Some(field(n)))]);
+            lists.push(vec![(field(0), Some(field(0))); n]);
+        }
+        for list in lists {
+            for capacity in [0, 1, 3, 4, 100] {
+                let mut h = Headers::with_capacity(capacity);
+                let mut wire = Vec::new();
+                put_varint(&mut wire, list.len() as i64);
+                for (name, value) in &list {
+                    h.add(name, *value);
+                    put_field(&mut wire, Some(name));
+                    put_field(&mut wire, *value);
+                }
+                assert_eq!((h.wire(), h.count()), (&wire[..], list.len()));
+                assert!(h.iter().eq(list.iter().copied()) && h.clone() == h);
+            }
+        }
+    }
+
     #[test]
     fn broken_headers_end_the_iteration() {
         let mut h = Headers::new();

@@ -7,8 +7,7 @@ mod producer;
 mod security;
 mod topic;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use fnv::FnvHashMap;
 use std::sync::LazyLock;
 
 /// Features by name for `builtin.features`.
@@ -277,30 +276,12 @@ impl Property {
     }
 }
 
-/// FNV-1a. The table holds what this library names, so nobody can choose keys that collide, and it is made anew in every
-/// process: the standard hash takes several times as long, which a client's start shows.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |h, b| (h ^ *b as u64).wrapping_mul(0x0100_0000_01b3));
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// All rows and where to find them.
 pub(super) struct Table {
     rows: Vec<&'static Property>,
-    places: HashMap<(Scope, &'static str), usize, BuildHasherDefault<Fnv>>,
+    /// Nobody chooses these keys so that they collide, and the table is made anew in every process: the standard hash takes
+    /// several times as long, which a client's start shows.
+    places: FnvHashMap<(Scope, &'static str), usize>,
 }
 
 pub(super) static TABLE: LazyLock<Table> = LazyLock::new(|| {

@@ -110,26 +110,35 @@ unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Option<&Header
     result
 }
 
-/// Whether a message consists of a payload and perhaps a key, to be copied, for any partition; one branch for all that it
-/// must not have.
-#[inline(always)]
-fn is_plain(
-    partition: i32,
-    flags: c_int,
-    payload: *const c_void,
-    len: usize,
-    key_len: usize,
-    timestamp_ms: i64,
-) -> bool {
-    let rest = (partition ^ RK_PARTITION_UA) | (flags & !RK_MSG_F_COPY);
-    let too_long = (len | key_len) & !MAX_FIELD;
-    (timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) == 0 && !payload.is_null()
-}
-
-/// Produces a message for which `is_plain` holds and whose key is not NULL.
+/// Produces a message that consists of a payload and perhaps a key, to be copied, for any partition: most are like this.
+/// `None` for any other.
 ///
 /// # Safety
 /// As `produce`.
+#[inline(always)]
+unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: &Raw) -> Option<rk_resp_err_t> {
+    // One branch for all that must not be.
+    let rest = (m.partition ^ RK_PARTITION_UA) | (m.flags & !RK_MSG_F_COPY);
+    let too_long = (m.len | m.key_len) & !MAX_FIELD;
+    if (m.timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) != 0 || m.payload.is_null() {
+        return None;
+    }
+    if !m.key.is_null() {
+        // SAFETY: by contract, and it is as `produce_keyed` demands.
+        return Some(unsafe { produce_keyed(inner, topic, m.payload, m.len, m.key, m.key_len, m.opaque) });
+    }
+    if m.key_len != 0 {
+        return None;
+    }
+    // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
+    let payload = unsafe { std::slice::from_raw_parts(m.payload.cast(), m.len) };
+    Some(code(inner.client.produce_plain(topic, None, payload, m.opaque as usize)))
+}
+
+/// `produce_plain` with a key, on its own so that messages without one have more registers.
+///
+/// # Safety
+/// As `produce`; payload and key are not NULL, and their lengths are those of slices.
 #[inline(never)]
 unsafe fn produce_keyed(
     inner: &Inner,
@@ -140,7 +149,7 @@ unsafe fn produce_keyed(
     key_len: usize,
     msg_opaque: *mut c_void,
 ) -> rk_resp_err_t {
-    // SAFETY: neither is NULL, and the lengths are those of slices; the rest by contract.
+    // SAFETY: by contract.
     let (payload, key) = unsafe {
         (std::slice::from_raw_parts(payload.cast(), len), std::slice::from_raw_parts(key.cast::<u8>(), key_len))
     };
@@ -200,23 +209,15 @@ pub unsafe extern "C" fn rk_producer_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
-        if is_plain(partition, msgflags, payload, len, key_len, timestamp_ms) {
-            // SAFETY: by contract.
-            if let Some(recent) = unsafe { recent_topic(inner, topic) } {
-                if !key.is_null() {
-                    // SAFETY: by contract.
-                    return unsafe { produce_keyed(inner, recent, payload, len, key, key_len, msg_opaque) };
-                }
-                if key_len == 0 {
-                    // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
-                    let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
-                    return code(inner.client.produce_plain(recent, None, payload, msg_opaque as usize));
-                }
-            }
-        }
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
-        unsafe { produce_by_name(inner, topic, &m, std::ptr::null_mut()) }
+        unsafe {
+            let recent = recent_topic(inner, topic);
+            if let Some(err) = recent.and_then(|t| produce_plain(inner, t, &m)) {
+                return err;
+            }
+            produce_by_name(inner, recent, topic, &m, std::ptr::null_mut())
+        }
     })
 }
 
@@ -233,16 +234,22 @@ unsafe fn recent_topic(inner: &Inner, name: *const c_char) -> Option<&Topic> {
     inner.client.recent_topic().filter(|recent| unsafe { libc::strcmp(recent.name().as_ptr(), name) } == 0)
 }
 
-/// Produces, with headers unless they are NULL, to the topic of that name.
+/// Produces, with headers unless they are NULL, to the topic of that name, which is `recent` if there is one.
 ///
 /// # Safety
 /// As rk_producer_produce_headers.
 #[inline(never)]
-unsafe fn produce_by_name(inner: &Inner, name: *const c_char, m: &Raw, headers: *mut rk_headers_t) -> rk_resp_err_t {
+unsafe fn produce_by_name(
+    inner: &Inner,
+    recent: Option<&Topic>,
+    name: *const c_char,
+    m: &Raw,
+    headers: *mut rk_headers_t,
+) -> rk_resp_err_t {
     // SAFETY: by contract.
     unsafe {
-        if let Some(recent) = recent_topic(inner, name) {
-            return produce_with(inner, recent, m, headers);
+        if let Some(topic) = recent {
+            return produce_with(inner, topic, m, headers);
         }
         let topic = match topic_of(inner, name) {
             Ok(topic) => topic,
@@ -279,7 +286,7 @@ pub unsafe extern "C" fn rk_producer_produce_headers(
         let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
-        unsafe { produce_by_name(inner, topic, &m, headers) }
+        unsafe { produce_by_name(inner, recent_topic(inner, topic), topic, &m, headers) }
     })
 }
 
@@ -301,20 +308,14 @@ pub unsafe extern "C" fn rk_topic_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
-        if is_plain(partition, msgflags, payload, len, key_len, timestamp_ms) {
-            if !key.is_null() {
-                // SAFETY: by contract.
-                return unsafe { produce_keyed(&t.inner, &t.topic, payload, len, key, key_len, msg_opaque) };
-            }
-            if key_len == 0 {
-                // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
-                let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
-                return code(t.inner.client.produce_plain(&t.topic, None, payload, msg_opaque as usize));
-            }
-        }
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
-        unsafe { produce_shared(&t.inner, &t.topic, &m, None) }
+        unsafe {
+            match produce_plain(&t.inner, &t.topic, &m) {
+                Some(err) => err,
+                None => produce_shared(&t.inner, &t.topic, &m, None),
+            }
+        }
     })
 }
 

@@ -7,8 +7,10 @@ use super::messages::{
     delete_topics::*, end_txn::*, fetch::*, find_coordinator::*, init_producer_id::*, list_offsets::*, metadata::*,
     offset_commit::*, offset_fetch::*, produce::*, sasl_authenticate::*, sasl_handshake::*, txn_offset_commit::*,
 };
+use super::records::codec::{compress, decompress, CompressCtx, Compression};
 use super::records::Batches;
 use super::{ApiKey, Reader, RequestHeader, Writer};
+use std::cell::RefCell;
 
 /// The most that compressed records may decompress to while fuzzing.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -85,6 +87,32 @@ pub fn request(data: &[u8]) {
         ApiKey::TxnOffsetCommit => check!(TxnOffsetCommitRequest, body, v),
         ApiKey::SaslAuthenticate => check!(SaslAuthenticateRequest, body, v),
         ApiKey::SaslHandshake => check!(SaslHandshakeRequest, body, v),
+    }
+}
+
+thread_local! {
+    static COMPRESS: RefCell<CompressCtx> = RefCell::default();
+}
+
+/// Bytes to be compressed by the codecs that are written here, in two parts: as they are, and repeated with changes over
+/// more than one block.
+pub fn compression(data: &[u8]) {
+    let changed = |round: u8| data.iter().map(move |b| b ^ round >> 4);
+    let long: Vec<u8> = (0..=u8::MAX).flat_map(changed).take(70_000).collect();
+    for data in [data, &long] {
+        let (a, b) = data.split_at(data.len() / 3);
+        for codec in [Compression::Snappy, Compression::Lz4] {
+            let mut packed = Vec::new();
+            let done = COMPRESS.with_borrow_mut(|ctx| compress(codec, -1, &[a, b], &mut packed, ctx));
+            assert!(done.is_ok());
+            assert!(
+                packed.len() <= data.len() + data.len() / 1000 + 40,
+                "{codec:?} {} of {}",
+                packed.len(),
+                data.len()
+            );
+            assert!(decompress(codec, &packed, data.len()).is_ok_and(|back| back == data), "{codec:?}");
+        }
     }
 }
 

@@ -105,6 +105,8 @@ mod x86 {
     /// # Safety
     /// The processor has SSE 4.2.
     #[target_feature(enable = "sse4.2")]
+    // As in `step`.
+    #[allow(unused_unsafe)]
     unsafe fn stretches<'a, const N: usize>(crc: &mut u64, mut bytes: &'a [u8], zeros: &Zeros) -> &'a [u8] {
         while bytes.len() >= 3 * N {
             let (stretch, rest) = bytes.split_at(3 * N);
@@ -115,7 +117,8 @@ mod x86 {
                 // Records come from another thread's cache, and a stretch is over before the processor has seen where it goes
                 // on. A prefetch past the end does nothing.
                 for line in [x, y, z] {
-                    _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_add(3 * N).cast());
+                    // SAFETY: a prefetch reads and writes nothing.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_add(3 * N).cast()) };
                 }
                 for i in (0..64).step_by(8) {
                     // SAFETY: by contract.

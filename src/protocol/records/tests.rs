@@ -62,6 +62,31 @@ fn incompressible_input_round_trips() {
     }
 }
 
+/// The crates' own compressors, which are only in use here.
+#[test]
+fn the_ratio_is_that_of_the_usual_compressors() {
+    let json: Vec<u8> = (0..3000u32)
+        .flat_map(|i| {
+            let x = i.wrapping_mul(2_654_435_761);
+            format!(
+                "{{\"event\":\"view\",\"user\":{},\"page\":\"/products/{}\",\"ms\":{}}}",
+                x % 9973,
+                x >> 20,
+                x % 100
+            )
+            .into_bytes()
+        })
+        .collect();
+    let text = text(200_000);
+    for data in [&json, &text] {
+        let size = |codec| packed(codec, -1, &[data], &mut CompressCtx::default()).len();
+        let snappy = snap::raw::Encoder::new().compress_vec(data).unwrap().len();
+        let lz4: usize = data.chunks(1 << 16).map(|block| lz4_flex::block::compress(block).len() + 4).sum();
+        assert!(size(Compression::Snappy) <= snappy + snappy / 50, "{} against {snappy}", size(Compression::Snappy));
+        assert!(size(Compression::Lz4) <= lz4 + lz4 / 50, "{} against {lz4}", size(Compression::Lz4));
+    }
+}
+
 /// Each length of a repetition and of the literals before it, near and far, and each length of the whole.
 #[test]
 fn repetitions_of_every_length_round_trip() {
