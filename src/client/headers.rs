@@ -122,9 +122,13 @@ impl Headers {
         }
         let old = varint_len(self.count as i64);
         self.count += 1;
-        let mut head = Vec::with_capacity(5);
-        put_varint(&mut head, self.count as i64);
-        self.long.splice(..old, head);
+        if self.count <= SMALL {
+            self.long[0] = (self.count as u8) << 1;
+        } else {
+            let mut head = Vec::with_capacity(5);
+            put_varint(&mut head, self.count as i64);
+            self.long.splice(..old, head);
+        }
         put_field(&mut self.long, Some(name));
         put_field(&mut self.long, value);
     }
