@@ -111,39 +111,28 @@ unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Option<&Header
 }
 
 /// Produces a message that consists of a payload and perhaps a key, to be copied, for any partition: most are like this.
-/// `None` for any other. Its arguments are those of the exports, so that they stay in registers.
+/// `None` for any other.
 ///
 /// # Safety
 /// As `produce`.
 #[inline(always)]
-unsafe fn produce_plain(
-    inner: &Inner,
-    topic: &Topic,
-    partition: i32,
-    flags: c_int,
-    payload: *const c_void,
-    len: usize,
-    key: *const c_void,
-    key_len: usize,
-    timestamp_ms: i64,
-    msg_opaque: *mut c_void,
-) -> Option<rk_resp_err_t> {
+unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: Raw) -> Option<rk_resp_err_t> {
     // One branch for all that must not be.
-    let rest = (partition ^ RK_PARTITION_UA) | (flags & !RK_MSG_F_COPY);
-    let too_long = (len | key_len) & !MAX_FIELD;
-    if (timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) != 0 || payload.is_null() {
+    let rest = (m.partition ^ RK_PARTITION_UA) | (m.flags & !RK_MSG_F_COPY);
+    let too_long = (m.len | m.key_len) & !MAX_FIELD;
+    if (m.timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) != 0 || m.payload.is_null() {
         return None;
     }
-    if !key.is_null() {
+    if !m.key.is_null() {
         // SAFETY: by contract, and it is as `produce_keyed` demands.
-        return Some(unsafe { produce_keyed(inner, topic, payload, len, key, key_len, msg_opaque) });
+        return Some(unsafe { produce_keyed(inner, topic, m.payload, m.len, m.key, m.key_len, m.opaque) });
     }
-    if key_len != 0 {
+    if m.key_len != 0 {
         return None;
     }
     // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
-    let payload = unsafe { std::slice::from_raw_parts(payload.cast(), len) };
-    Some(code(inner.client.produce_plain(topic, None, payload, msg_opaque as usize)))
+    let payload = unsafe { std::slice::from_raw_parts(m.payload.cast(), m.len) };
+    Some(code(inner.client.produce_plain(topic, None, payload, m.opaque as usize)))
 }
 
 /// `produce_plain` with a key, on its own so that messages without one have more registers.
@@ -220,18 +209,15 @@ pub unsafe extern "C" fn rk_producer_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
+        // Made where it is needed: on the short way it never is in memory.
+        let m = || Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
         unsafe {
             let recent = recent_topic(inner, topic);
-            if let Some(t) = recent {
-                let plain =
-                    produce_plain(inner, t, partition, msgflags, payload, len, key, key_len, timestamp_ms, msg_opaque);
-                if let Some(err) = plain {
-                    return err;
-                }
+            match recent.and_then(|t| produce_plain(inner, t, m())) {
+                Some(err) => err,
+                None => produce_by_name(inner, recent, topic, &m(), std::ptr::null_mut()),
             }
-            let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
-            produce_by_name(inner, recent, topic, &m, std::ptr::null_mut())
         }
     })
 }
@@ -323,16 +309,14 @@ pub unsafe extern "C" fn rk_topic_produce(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
+        // Made where it is needed: on the short way it never is in memory.
+        let m = || Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
         unsafe {
-            let (inner, topic) = (&*t.inner, &t.topic);
-            let plain =
-                produce_plain(inner, topic, partition, msgflags, payload, len, key, key_len, timestamp_ms, msg_opaque);
-            if let Some(err) = plain {
-                return err;
+            match produce_plain(&t.inner, &t.topic, m()) {
+                Some(err) => err,
+                None => produce_shared(&t.inner, &t.topic, &m(), None),
             }
-            let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
-            produce_shared(inner, topic, &m, None)
         }
     })
 }
