@@ -38,6 +38,8 @@ static void fail(const char *what, const char *why) {
 
 static void delivered(int err, void *opaque);
 
+#define MAX_HEADERS 16 /* of a message */
+
 #ifdef PEER_LIBRDKAFKA
 #include "shim_librdkafka.h"
 #else
@@ -324,7 +326,7 @@ static void parse_args(int argc, char **argv) {
         default: usage();
         }
     }
-    if (!opt.bootstrap || opt.threads < 1 || opt.threads > MAX_THREADS || (!opt.count && !opt.idle) ||
+    if (!opt.bootstrap || opt.headers < 0 || opt.headers > MAX_HEADERS || opt.threads < 1 || opt.threads > MAX_THREADS || (!opt.count && !opt.idle) ||
         optind != argc)
         usage();
     opt.events = strcmp(opt.dr, "event") == 0;

@@ -66,15 +66,21 @@ static void client_wait_topic(client_t *c, const char *topic) {
 
 static inline int client_produce(client_t *c, const message_t *m) {
     if (m->headers) {
-        rd_kafka_headers_t *h = rd_kafka_headers_new((size_t)m->headers);
+        rd_kafka_vu_t v[6 + MAX_HEADERS];
+        size_t n = 0;
+        v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = c->rkt};
+        v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition};
+        v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
+        v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)m->payload, m->len}};
+        v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)m->key, m->key_len}};
+        v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = m->opaque};
         for (int i = 0; i < m->headers; i++)
-            rd_kafka_header_add(h, "header-name", 11, "value-of-header", 15);
-        int err = rd_kafka_producev(c->rk, RD_KAFKA_V_TOPIC(c->topic), RD_KAFKA_V_PARTITION(m->partition),
-                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                    RD_KAFKA_V_VALUE((void *)m->payload, m->len), RD_KAFKA_V_KEY(m->key, m->key_len),
-                                    RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_OPAQUE(m->opaque), RD_KAFKA_V_END);
-        if (err)
-            rd_kafka_headers_destroy(h);
+            v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADER,
+                                     .u.header = {"header-name", "value-of-header", 15}};
+        rd_kafka_error_t *error = rd_kafka_produceva(c->rk, v, n);
+        int err = rd_kafka_error_code(error);
+        if (error)
+            rd_kafka_error_destroy(error);
         return err;
     }
     if (m->by_name)
@@ -91,8 +97,10 @@ static inline int client_produce(client_t *c, const message_t *m) {
 static int shim_take_events(client_t *c, int timeout_ms) {
     int n = 0;
     for (rd_kafka_event_t *e; (e = rd_kafka_queue_poll(c->events, timeout_ms)); timeout_ms = 0) {
-        for (const rd_kafka_message_t *m; (m = rd_kafka_event_message_next(e)); n++)
-            delivered(m->err, m->_private);
+        const rd_kafka_message_t *m[64];
+        for (size_t count; (count = rd_kafka_event_message_array(e, m, 64)); n += (int)count)
+            for (size_t i = 0; i < count; i++)
+                delivered(m[i]->err, m[i]->_private);
         rd_kafka_event_destroy(e);
     }
     return n;

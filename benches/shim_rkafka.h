@@ -72,14 +72,11 @@ static void client_wait_topic(client_t *c, const char *topic) {
 
 static inline int client_produce(client_t *c, const message_t *m) {
     if (m->headers) {
-        rk_headers_t *h = rk_headers_new((size_t)m->headers);
+        rk_header_t h[MAX_HEADERS];
         for (int i = 0; i < m->headers; i++)
-            rk_headers_add(h, "header-name", 11, "value-of-header", 15);
-        int err = (int)rk_producer_produce_headers(c->rk, c->topic, m->partition, RK_MSG_F_COPY, m->payload, m->len,
-                                                   m->key, m->key_len, h, 0, m->opaque);
-        if (err)
-            rk_headers_destroy(h);
-        return err;
+            h[i] = (rk_header_t){"header-name", 11, "value-of-header", 15};
+        return (int)rk_topic_produce_header_array(c->rkt, m->partition, RK_MSG_F_COPY, m->payload, m->len, m->key,
+                                                  m->key_len, h, (size_t)m->headers, 0, m->opaque);
     }
     if (m->by_name)
         return (int)rk_producer_produce(c->rk, c->topic, m->partition, RK_MSG_F_COPY, m->payload, m->len, m->key,
@@ -91,8 +88,10 @@ static inline int client_produce(client_t *c, const message_t *m) {
 static int shim_take_events(client_t *c, int timeout_ms) {
     int n = 0;
     for (rk_event_t *e; (e = rk_producer_poll_event(c->rk, timeout_ms)); timeout_ms = 0) {
-        for (const rk_message_t *m; (m = rk_event_message_next(e)); n++)
-            delivered((int)m->err, m->opaque);
+        size_t count;
+        for (const rk_message_t *m; (m = rk_event_message_slice(e, &count)); n += (int)count)
+            for (size_t i = 0; i < count; i++)
+                delivered((int)m[i].err, m[i].opaque);
         rk_event_destroy(e);
     }
     return n;

@@ -51,6 +51,8 @@ int main(void) {
     CHECK_INT(rk_producer_produce_batch(NULL, "t", 0, 0, NULL, 3), 0);
     CHECK_ERR(rk_topic_produce(NULL, 0, 0, "x", 1, NULL, 0, 0, NULL), bad_arg);
     CHECK_ERR(rk_topic_produce_headers(NULL, 0, 0, "x", 1, NULL, 0, NULL, 0, NULL), bad_arg);
+    CHECK_ERR(rk_producer_produce_header_array(NULL, "t", 0, 0, "x", 1, NULL, 0, NULL, 0, 0, NULL), bad_arg);
+    CHECK_ERR(rk_topic_produce_header_array(NULL, 0, 0, "x", 1, NULL, 0, NULL, 0, 0, NULL), bad_arg);
     CHECK_INT(rk_topic_produce_batch(NULL, 0, 0, NULL, 3), 0);
     CHECK(rk_topic_name(NULL) == NULL);
     rk_topic_destroy(NULL);
@@ -72,6 +74,8 @@ int main(void) {
     CHECK_INT(rk_event_message_count(NULL), 0);
     CHECK(rk_event_message_next(NULL) == NULL);
     CHECK(rk_event_messages(NULL, &n) == NULL && n == 0);
+    n = 1;
+    CHECK(rk_event_message_slice(NULL, &n) == NULL && n == 0);
     CHECK_OK(rk_event_error(NULL));
     CHECK_STR(rk_event_error_string(NULL), "");
     CHECK_INT(rk_event_error_is_fatal(NULL), 0);

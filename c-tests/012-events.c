@@ -32,18 +32,24 @@ int main(void) {
         CHECK(all != NULL && count == rk_event_message_count(event) && count > 0);
         CHECK(rk_event_messages(event, NULL) == all);
         size_t i = 0;
-        while ((m = rk_event_message_next(event))) {
-            CHECK(i < count);
-            CHECK_STR(m->topic, "events");
-            CHECK_INT((intptr_t)m->opaque, next);
-            CHECK_INT((intptr_t)all[i].opaque, next);
-            CHECK(all[i].payload == m->payload && all[i].offset == m->offset);
-            CHECK(memcmp(m->payload, &next, sizeof next) == 0);
-            next++;
-            i++;
+        size_t few = 7;
+        CHECK(rk_event_message_slice(event, NULL) == NULL);
+        /* One by one up to a place within what is made at once, then as many at a time as there are. */
+        while (few && (m = i < 10 ? rk_event_message_next(event) : rk_event_message_slice(event, &few))) {
+            for (size_t k = 0; k < (i < 10 ? 1 : few); k++, m++) {
+                CHECK(i + k < count);
+                CHECK_STR(m->topic, "events");
+                CHECK_INT((intptr_t)m->opaque, next);
+                CHECK_INT((intptr_t)all[i + k].opaque, next);
+                CHECK(all[i + k].payload == m->payload && all[i + k].offset == m->offset);
+                CHECK(memcmp(m->payload, &next, sizeof next) == 0);
+                next++;
+            }
+            i += i < 10 ? 1 : few;
         }
         CHECK_INT(i, count);
         CHECK(rk_event_message_next(event) == NULL);
+        CHECK(rk_event_message_slice(event, &few) == NULL && few == 0);
         /* The messages count until the event is freed. */
         CHECK(rk_producer_len(rk) >= (int)count);
         rk_event_destroy(event);

@@ -67,6 +67,25 @@ int main(void) {
     CHECK_OK(rk_topic_produce_headers(topic, 0, 0, "without", 7, "k", 1, NULL, 0, rk));
     CHECK_OK(rk_topic_produce_headers(topic, 0, 0, "without", 7, "k", 1, rk_headers_new(0), 0, rk));
     CHECK_OK(test_produce(rk, "headers", 0, "without", rk));
+    /* An array, which stays ours in any case. */
+    const rk_header_t array[] = {{"a", 1, "1\0z", 3}, {"empty", 5, "", 0}, {"null", 4, NULL, 0}, {"a", 1, "2", 1}};
+    CHECK_OK(rk_topic_produce_header_array(topic, 0, 0, "with", 4, "k", 1, array, 4, 0, rk));
+    CHECK_OK(rk_producer_produce_header_array(rk, "headers", 0, 0, "with", 4, NULL, 0, array, 4, 0, rk));
+    CHECK_OK(rk_producer_produce_header_array(rk, "headers", 0, 0, "without", 7, NULL, 0, array, 0, 0, rk));
+    CHECK_OK(rk_topic_produce_header_array(topic, 0, 0, "without", 7, NULL, 0, NULL, 0, 0, rk));
+    const rk_header_t bad[] = {{"fine", 4, "x", 1}, {NULL, 0, "x", 1}, {"\xff", 1, "x", 1}, {"name", 4, NULL, 1},
+                               {NULL, 1, "x", 1}, {"name", (size_t)-1, "x", 1}};
+    for (int i = 1; i < 6; i++) {
+        const rk_header_t two[] = {bad[0], bad[i]};
+        CHECK_ERR(rk_topic_produce_header_array(topic, 0, 0, "x", 1, NULL, 0, two, 2, 0, rk), RK_RESP_ERR__INVALID_ARG);
+        CHECK_ERR(rk_producer_produce_header_array(rk, "headers", 0, 0, "x", 1, NULL, 0, two, 2, 0, rk),
+                  RK_RESP_ERR__INVALID_ARG);
+    }
+    CHECK_ERR(rk_topic_produce_header_array(topic, 0, 0, "x", 1, NULL, 0, NULL, 1, 0, rk), RK_RESP_ERR__INVALID_ARG);
+    CHECK_ERR(rk_topic_produce_header_array(topic, 0, 0, "x", 1, NULL, 0, array, (size_t)-1, 0, rk),
+              RK_RESP_ERR__INVALID_ARG);
+    CHECK_ERR(rk_producer_produce_header_array(rk, NULL, 0, 0, "x", 1, NULL, 0, array, 4, 0, rk),
+              RK_RESP_ERR__INVALID_ARG);
     /* Refused: they stay ours. */
     h = make();
     CHECK_ERR(rk_producer_produce_headers(rk, "headers", 0, 0, NULL, 4, NULL, 0, h, 0, rk), RK_RESP_ERR__INVALID_ARG);
@@ -74,9 +93,9 @@ int main(void) {
     rk_headers_destroy(h);
 
     CHECK_OK(rk_producer_flush(rk, 20000));
-    CHECK_INT(reports, 5);
+    CHECK_INT(reports, 9);
     CHECK_OK(rk_mock_partition_foreach(rk_producer_mock(rk), "headers", 0, in_partition, NULL));
-    CHECK_INT(in_log, 5);
+    CHECK_INT(in_log, 9);
     rk_topic_destroy(topic);
     rk_producer_destroy(rk);
     return 0;

@@ -34,11 +34,13 @@ static void produces_and_reports() {
     rkafka::Headers copy = headers;
     CHECK_OK(topic.produce(rkafka::Record(std::string("three")).partition(1).timestamp(5ms), std::move(headers)));
     CHECK(copy.count() == 2);
+    const rk_header_t array[] = {{"name", 4, "value", 5}, {"null", 4, nullptr, 0}};
+    CHECK_OK(topic.produce(rkafka::Record("array").partition(1), array, 2));
     CHECK_OK(producer.produce("cpp", rkafka::Record("four").partition(1).block()));
     CHECK_ERR(producer.produce("not legal", rkafka::Record("x")), RK_RESP_ERR__INVALID_ARG);
     CHECK_OK(producer.flush(20s));
-    CHECK((seen == std::vector<std::string>{"one", "", "three", "four"}));
-    CHECK_INT(with_headers, 1);
+    CHECK((seen == std::vector<std::string>{"one", "", "three", "array", "four"}));
+    CHECK_INT(with_headers, 2);
     CHECK_INT(producer.len(), 0);
 }
 

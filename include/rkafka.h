@@ -867,6 +867,29 @@ typedef int (*rk_sasl_cb_t)(struct rk_producer_t *rk,
                             void *opaque);
 
 /**
+ * A header of a message that is produced: an element of the arrays that rk_topic_produce_header_array takes. Everything is
+ * copied.
+ */
+typedef struct rk_header_t {
+    /**
+     * Name, UTF-8, without a NUL at its end.
+     */
+    const char *name;
+    /**
+     * Bytes at name.
+     */
+    size_t name_len;
+    /**
+     * Value, or NULL for a null value.
+     */
+    const void *value;
+    /**
+     * Bytes at value.
+     */
+    size_t value_len;
+} rk_header_t;
+
+/**
  * Sees a message that is being produced, before it is encoded and before its partition is chosen: called on the thread that
  * produces, within rk_producer_produce and every other function that produces, so at once on several threads if several
  * produce, and it must be thread-safe.
@@ -1568,6 +1591,42 @@ rk_resp_err_t rk_topic_produce_headers(struct rk_topic_t *topic,
                                        void *msg_opaque);
 
 /**
+ * As rk_producer_produce, with an array of `header_count` headers, which stays the caller's. The cheapest way to produce
+ * with headers: nothing is allocated for a few short ones. RK_RESP_ERR__INVALID_ARG if a name is NULL or not UTF-8.
+ *
+ * Requires: As rk_producer_produce; `headers` is NULL or has `header_count` headers, with names and values of their lengths.
+ */
+rk_resp_err_t rk_producer_produce_header_array(struct rk_producer_t *rk,
+                                               const char *topic,
+                                               int32_t partition,
+                                               int msgflags,
+                                               const void *payload,
+                                               size_t len,
+                                               const void *key,
+                                               size_t key_len,
+                                               const struct rk_header_t *headers,
+                                               size_t header_count,
+                                               int64_t timestamp_ms,
+                                               void *msg_opaque);
+
+/**
+ * rk_producer_produce_header_array for hot loops.
+ *
+ * Requires: `topic` is NULL or a live topic; the rest as rk_producer_produce_header_array.
+ */
+rk_resp_err_t rk_topic_produce_header_array(struct rk_topic_t *topic,
+                                            int32_t partition,
+                                            int msgflags,
+                                            const void *payload,
+                                            size_t len,
+                                            const void *key,
+                                            size_t key_len,
+                                            const struct rk_header_t *headers,
+                                            size_t header_count,
+                                            int64_t timestamp_ms,
+                                            void *msg_opaque);
+
+/**
  * Produces `count` messages; each is accepted or refused for itself, as rk_producer_produce would. Of each message
  * payload, len, key, key_len, timestamp_ms and opaque are read, and err is written. Returns how many were accepted.
  *
@@ -1756,6 +1815,16 @@ size_t rk_event_message_count(const struct rk_event_t *event);
  * Requires: `event` is NULL or a live event.
  */
 const struct rk_message_t *rk_event_message_next(struct rk_event_t *event);
+
+/**
+ * RK_EVENT_DR: the next reports, as many as are at hand, in the order in which the messages were accepted: an array of
+ * `*count` messages. NULL and 0 at the end; NULL, and nothing is passed over, without `count`. Like as many calls of rk_event_message_next, and cheaper; the messages are valid
+ * until the next call of either; payload, key and headers, until the event is freed.
+ *
+ * Requires: `event` is NULL or a live event; `count` is NULL or can be written.
+ */
+const struct rk_message_t *rk_event_message_slice(struct rk_event_t *event,
+                                                  size_t *count);
 
 /**
  * RK_EVENT_DR: all reports as an array of `*count` messages, valid until the event is freed. Does not move

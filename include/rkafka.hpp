@@ -121,10 +121,10 @@ private:
 class Record {
 public:
     Record() = default; /* a tombstone */
-    Record(std::string_view payload) : payload_(payload) {}
-    Record(const char *payload) : payload_(payload) {}
-    Record(const std::string &payload) : payload_(payload) {}
-    Record &key(std::string_view k) { return key_ = k, *this; }
+    Record(std::string_view payload) : payload_(pointer(payload)), len_(payload.size()) {}
+    Record(const char *payload) : Record(std::string_view(payload)) {}
+    Record(const std::string &payload) : Record(std::string_view(payload)) {}
+    Record &key(std::string_view k) { return key_ = pointer(k), key_len_ = k.size(), *this; }
     Record &partition(int32_t p) { return partition_ = p, *this; }
     Record &timestamp(std::chrono::milliseconds t) { return timestamp_ms_ = t.count(), *this; }
     Record &opaque(void *o) { return opaque_ = o, *this; }
@@ -134,14 +134,14 @@ public:
 private:
     friend class Topic;
     friend class Producer;
-    const void *payload() const { return pointer(payload_); }
-    const void *key() const { return pointer(key_); }
-    size_t len() const { return payload_ ? payload_->size() : 0; }
-    size_t key_len() const { return key_ ? key_->size() : 0; }
-    static const void *pointer(const std::optional<std::string_view> &v) {
-        return v ? (v->data() ? v->data() : "") : nullptr;
-    }
-    std::optional<std::string_view> payload_, key_;
+    const void *payload() const { return payload_; }
+    const void *key() const { return key_; }
+    size_t len() const { return len_; }
+    size_t key_len() const { return key_len_; }
+    /* An empty view is an empty value, not none. */
+    static const void *pointer(std::string_view v) { return v.data() ? v.data() : ""; }
+    const void *payload_ = nullptr, *key_ = nullptr;
+    size_t len_ = 0, key_len_ = 0;
     int32_t partition_ = RK_PARTITION_UA;
     int64_t timestamp_ms_ = 0;
     void *opaque_ = nullptr;
@@ -215,6 +215,11 @@ public:
         if (err == RK_RESP_ERR_NO_ERROR)
             headers.release();
         return err;
+    }
+    /** With an array of headers, which are copied. */
+    [[nodiscard]] rk_resp_err_t produce(const Record &r, const rk_header_t *headers, size_t count) noexcept {
+        return rk_topic_produce_header_array(get(), r.partition_, r.flags_, r.payload(), r.len(), r.key(), r.key_len(),
+                                             headers, count, r.timestamp_ms_, r.opaque_);
     }
     std::string_view name() const { return rk_topic_name(get()); }
     rk_topic_t *get() const noexcept { return handle_.get(); }

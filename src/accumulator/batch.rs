@@ -4,7 +4,7 @@ use super::budget::Budget;
 use super::chunk::{Entry, ENTRY};
 use super::layout;
 use super::pool::{ChunkRef, Pool};
-use super::record::{self, RecordView};
+use super::record::RecordView;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -282,7 +282,7 @@ impl<'a> Records<'a> {
                     f(Item::new(&e, record, base_timestamp, open_us));
                 } else {
                     // SAFETY: as above.
-                    let (record, next) = unsafe { record::read(at) };
+                    let (record, next) = unsafe { layout::read_noted(at, e.note) };
                     at = next;
                     f(Item::new(&e, record, base_timestamp, open_us));
                 }

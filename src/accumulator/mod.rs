@@ -1,7 +1,7 @@
 //! The lock-free produce queue: records are encoded once, by the calling thread, straight into the chunk of memory from
 //! which they will be written to the socket.
 //!
-//! `chunk` is the concurrent core, `record` encodes, `layout` notes what a report needs to find, `pool` recycles chunks,
+//! `chunk` is the concurrent core, `record` encodes, `section` makes headers for it, `layout` notes what a report needs to find, `pool` recycles chunks,
 //! `batch` is a run of chunks that becomes one record batch, `partition` queues batches in order, `budget` bounds what is
 //! queued, `shortcut` spares producing threads look-ups.
 
@@ -12,6 +12,7 @@ pub mod layout;
 pub mod partition;
 pub mod pool;
 pub mod record;
+pub mod section;
 pub mod shortcut;
 
 #[cfg(all(test, loom))]

@@ -196,7 +196,7 @@ const SHORT_COPY: usize = 128;
 /// As `copy_nonoverlapping` of bytes.
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: all ends lie within the `len` bytes; two from the same length on may overlap, with the same content.
     unsafe {
         match len {

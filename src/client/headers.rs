@@ -1,6 +1,8 @@
 //! Record headers, kept in the form in which they go on the wire, so that producing with headers is one copy.
 
 use crate::accumulator::record::varint_len;
+use crate::accumulator::section::SMALL;
+pub use crate::accumulator::section::{Section, ShortHeaders};
 
 /// Bytes of a few small headers, which need no memory besides the list's own.
 const INLINE: usize = 96;
@@ -51,9 +53,6 @@ fn put_field(out: &mut Vec<u8>, field: Option<&[u8]>) {
     out.extend_from_slice(field.unwrap_or_default());
 }
 
-/// Longest name or value, and most headers, whose varint has one byte.
-const SMALL: usize = 63;
-
 /// Puts a small field at the start of `out`; returns what comes behind it.
 #[inline]
 fn put_small<'a>(out: &'a mut [u8], field: &[u8]) -> Option<&'a mut [u8]> {
@@ -99,10 +98,10 @@ impl Headers {
     }
 
     /// Appends a header that leaves the list short, if it does.
-    #[inline]
+    #[inline(always)]
     fn add_short(&mut self, name: &[u8], value: Option<&[u8]>) -> bool {
         let Some(value) = value else { return false };
-        if !self.long.is_empty() || self.count >= SMALL || name.len() > SMALL || value.len() > SMALL {
+        if !self.long.is_empty() || (name.len() | value.len() | (self.count + 1)) > SMALL {
             return false;
         }
         let free = self.short.get_mut(self.len..).unwrap_or_default();
@@ -237,6 +236,27 @@ mod tests {
         assert_eq!(Headers::from_wire(h.wire()).as_ref(), Some(&h));
         assert_eq!(h.remove(b"n3"), 29);
         assert_eq!((h.count(), h.get_last(b"n3")), (171, None));
+    }
+
+    /// A short list is the same made on the stack; a longer one is refused and what is there stays.
+    #[test]
+    fn short_lists_on_the_stack_are_like_others() {
+        let bytes: Vec<u8> = (0..80).collect();
+        for (name, value, times) in (0..80).flat_map(|n| [(n, 3, 2), (3, n, 2), (0, n % 20, n), (n / 2, n / 2, 1)]) {
+            let (name, value) = (&bytes[..name], &bytes[..value]);
+            let (mut short, mut list) = (ShortHeaders::new(), Headers::new());
+            for _ in 0..times {
+                let fits = name.len() <= SMALL
+                    && value.len() <= SMALL
+                    && list.count() < SMALL
+                    && list.wire().len() + name.len() + value.len() + 2 <= crate::accumulator::section::ROOM;
+                assert_eq!(short.add(name, value), fits);
+                if fits {
+                    list.add(name, Some(value));
+                }
+            }
+            assert_eq!(short.section().bytes(), list.wire(), "{} {} {times}", name.len(), value.len());
+        }
     }
 
     /// Where a length needs a second byte, where the list no longer fits its own bytes, where a value is null.

@@ -1,7 +1,7 @@
 //! The produce path: from the application's call to a record in an open chunk. No lock, allocation, reference count or
 //! system call per message; those are in `produce_slow`, once per chunk.
 
-use super::headers::Headers;
+use super::headers::{Headers, Section};
 use super::shared::Shared;
 use super::topic::{Partition, Topic, TopicState, KNOWN};
 use crate::accumulator::budget::thread_hint;
@@ -81,15 +81,16 @@ impl Shared {
         self.produce_slow(t, m.partition, m.block, rec, hint)
     }
 
-    /// As `produce`, for a message with a value and perhaps a key, and nothing else, for any partition: most are like this.
-    /// A good deal shorter, since it knows what the record has not, all the more where it is compiled for no key, which
-    /// takes the partition that this thread took last without asking why.
+    /// As `produce`, for a message with a value, perhaps a key, perhaps headers, and nothing else, for any partition: most are
+    /// like this. A good deal shorter, since it knows what the record has not, all the more where it is compiled for no key,
+    /// which takes the partition that this thread took last without asking why, and for no headers.
     #[inline(always)]
     pub fn produce_plain(
         self: &Arc<Self>,
         topic: &Topic,
         key: Option<&[u8]>,
         payload: &[u8],
+        headers: Section<'_>,
         opaque: usize,
     ) -> Result<(), RespErr> {
         let refusal = self.refuse.load(Relaxed);
@@ -99,7 +100,7 @@ impl Shared {
         let rec = RecordRef {
             key,
             value: Some(payload),
-            headers: NO_HEADERS,
+            headers: headers.bytes(),
             timestamp_ms: None,
             now: Tick::now(),
             opaque,

@@ -4,6 +4,7 @@ use super::broker::BrokerOp;
 use super::events::Event;
 use super::expiry;
 use super::forks;
+use super::headers::Section;
 use super::log::{Logger, WARNING};
 use super::main_thread::{MainOp, MainThread};
 use super::metadata::ClusterMetadata;
@@ -185,16 +186,17 @@ impl Producer {
         self.shared.produce(topic, m)
     }
 
-    /// As `produce`, for a message that consists of a payload and perhaps a key, for any partition.
+    /// As `produce`, for a message that consists of a payload, perhaps a key and perhaps headers, for any partition.
     #[inline(always)]
     pub fn produce_plain(
         &self,
         topic: &Topic,
         key: Option<&[u8]>,
         payload: &[u8],
+        headers: Section<'_>,
         opaque: usize,
     ) -> Result<(), RespErr> {
-        self.shared.produce_plain(topic, key, payload, opaque)
+        self.shared.produce_plain(topic, key, payload, headers, opaque)
     }
 
     /// The next event. Waits at most `timeout` for it: `None` for ever, zero not at all.

@@ -68,6 +68,14 @@ impl DrWalk {
         Some(message)
     }
 
+    fn next_slice(&mut self) -> &[rk_message_t] {
+        if self.at == self.made {
+            self.refill();
+        }
+        let from = std::mem::replace(&mut self.at, self.made);
+        self.slice.get(from..self.made).unwrap_or_default()
+    }
+
     #[inline(never)]
     fn refill(&mut self) {
         (self.at, self.made) = (0, 0);
@@ -202,6 +210,31 @@ pub unsafe extern "C" fn rk_event_message_next(event: *mut rk_event_t) -> *const
     guard!(std::ptr::null(), {
         let e = live_mut!(event, std::ptr::null());
         e.dr.as_mut().and_then(DrWalk::next).map_or(std::ptr::null(), |m| m)
+    })
+}
+
+/// RK_EVENT_DR: the next reports, as many as are at hand, in the order in which the messages were accepted: an array of
+/// `*count` messages. NULL and 0 at the end; NULL, and nothing is passed over, without `count`. Like as many calls of rk_event_message_next, and cheaper; the messages are valid
+/// until the next call of either; payload, key and headers, until the event is freed.
+///
+/// # Safety
+/// `event` is NULL or a live event; `count` is NULL or can be written.
+#[no_mangle]
+pub unsafe extern "C" fn rk_event_message_slice(event: *mut rk_event_t, count: *mut usize) -> *const rk_message_t {
+    guard!(std::ptr::null(), {
+        if count.is_null() {
+            return std::ptr::null();
+        }
+        // SAFETY: by contract.
+        unsafe { put(count, 0) };
+        let e = live_mut!(event, std::ptr::null());
+        let slice = e.dr.as_mut().map(DrWalk::next_slice).unwrap_or_default();
+        if slice.is_empty() {
+            return std::ptr::null();
+        }
+        // SAFETY: by contract.
+        unsafe { put(count, slice.len()) };
+        slice.as_ptr()
     })
 }
 

@@ -3,10 +3,10 @@
 use super::dispatch;
 use super::guard::{c_bytes, guard, live, MAX_FIELD};
 use super::handle::{give, handle, take};
-use super::headers::rk_headers_t;
+use super::headers::{list_of, rk_header_t, rk_headers_t, short_of};
 use super::producer::{code, rk_producer_t, Inner};
 use super::types::*;
-use crate::client::{Headers, Message, Topic};
+use crate::client::{Headers, Message, Section, Topic};
 use crate::error::RespErr;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -132,7 +132,7 @@ unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: Raw) -> Option<rk_resp_
     }
     // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
     let payload = unsafe { std::slice::from_raw_parts(m.payload.cast(), m.len) };
-    Some(code(inner.client.produce_plain(topic, None, payload, m.opaque as usize)))
+    Some(code(inner.client.produce_plain(topic, None, payload, Section::NONE, m.opaque as usize)))
 }
 
 /// `produce_plain` with a key, on its own so that messages without one have more registers.
@@ -153,7 +153,43 @@ unsafe fn produce_keyed(
     let (payload, key) = unsafe {
         (std::slice::from_raw_parts(payload.cast(), len), std::slice::from_raw_parts(key.cast::<u8>(), key_len))
     };
-    code(inner.client.produce_plain(topic, Some(key), payload, msg_opaque as usize))
+    code(inner.client.produce_plain(topic, Some(key), payload, Section::NONE, msg_opaque as usize))
+}
+
+/// `produce` for messages with an array of headers: by the short way where those and the rest are as most are.
+///
+/// # Safety
+/// As rk_producer_produce_header_array.
+#[inline(always)]
+unsafe fn produce_array_headers(
+    inner: &Inner,
+    topic: &Topic,
+    m: &Raw,
+    headers: *const rk_header_t,
+    count: usize,
+) -> rk_resp_err_t {
+    let rest = (m.partition ^ RK_PARTITION_UA) | (m.flags & !RK_MSG_F_COPY);
+    let too_long = (m.len | m.key_len) & !MAX_FIELD;
+    let short = (m.timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) == 0 && !m.payload.is_null();
+    if short && (m.key.is_null() == (m.key_len == 0)) {
+        // SAFETY: by contract.
+        if let Some(mut list) = unsafe { short_of(headers, count) } {
+            // SAFETY: not NULL where a slice is made, and the lengths are those of slices; the rest by contract.
+            let (payload, key) =
+                unsafe { (std::slice::from_raw_parts(m.payload.cast(), m.len), field(m.key, m.key_len)) };
+            let opaque = m.opaque as usize;
+            return code(match key {
+                None => inner.client.produce_plain(topic, None, payload, list.section(), opaque),
+                key => inner.client.produce_plain(topic, key, payload, list.section(), opaque),
+            });
+        }
+    }
+    // SAFETY: by contract.
+    match unsafe { list_of(headers, count) } {
+        // SAFETY: by contract.
+        Some(list) => unsafe { produce_shared(inner, topic, m, Some(&list)) },
+        None => RespErr::ERR__INVALID_ARG.0,
+    }
 }
 
 /// `produce` for the other exports: one copy of the whole path is enough for those.
@@ -343,6 +379,74 @@ pub unsafe extern "C" fn rk_topic_produce_headers(
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
         unsafe { produce_with(&t.inner, &t.topic, &m, headers) }
+    })
+}
+
+/// As rk_producer_produce, with an array of `header_count` headers, which stays the caller's. The cheapest way to produce
+/// with headers: nothing is allocated for a few short ones. RK_RESP_ERR__INVALID_ARG if a name is NULL or not UTF-8.
+///
+/// # Safety
+/// As rk_producer_produce; `headers` is NULL or has `header_count` headers, with names and values of their lengths.
+#[no_mangle]
+pub unsafe extern "C" fn rk_producer_produce_header_array(
+    rk: *mut rk_producer_t,
+    topic: *const c_char,
+    partition: i32,
+    msgflags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    headers: *const rk_header_t,
+    header_count: usize,
+    timestamp_ms: i64,
+    msg_opaque: *mut c_void,
+) -> rk_resp_err_t {
+    guard!(RespErr::ERR__FAIL.0, {
+        let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
+        let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
+        // SAFETY: by contract.
+        unsafe {
+            let recent = recent_topic(inner, topic);
+            let found = match recent {
+                Some(t) => t,
+                None => match topic_of(inner, topic) {
+                    Ok(t) => t,
+                    Err(e) => return e.0,
+                },
+            };
+            let result = produce_array_headers(inner, found, &m, headers, header_count);
+            if recent.is_none() && result == RespErr::NO_ERROR.0 {
+                inner.client.used_topic(found);
+            }
+            result
+        }
+    })
+}
+
+/// rk_producer_produce_header_array for hot loops.
+///
+/// # Safety
+/// `topic` is NULL or a live topic; the rest as rk_producer_produce_header_array.
+#[no_mangle]
+pub unsafe extern "C" fn rk_topic_produce_header_array(
+    topic: *mut rk_topic_t,
+    partition: i32,
+    msgflags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    headers: *const rk_header_t,
+    header_count: usize,
+    timestamp_ms: i64,
+    msg_opaque: *mut c_void,
+) -> rk_resp_err_t {
+    guard!(RespErr::ERR__FAIL.0, {
+        let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
+        let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
+        // SAFETY: by contract.
+        unsafe { produce_array_headers(&t.inner, &t.topic, &m, headers, header_count) }
     })
 }
 

@@ -24,7 +24,7 @@ pub(super) unsafe fn produce(w: &mut World, p: &mut Program<'_>) {
     let opaque = null_mut();
     // SAFETY: by contract. Headers that went with a message are the library's.
     let accepted = unsafe {
-        match b % 4 {
+        match b % 6 {
             0 => rk_producer_produce(
                 w.producers.at(p.byte()),
                 p.name(),
@@ -40,6 +40,27 @@ pub(super) unsafe fn produce(w: &mut World, p: &mut Program<'_>) {
             1 => {
                 let topic = w.topics.at(p.byte());
                 rk_topic_produce(topic, partition, flags, payload, len, key, key_len, time, opaque)
+            }
+            4 | 5 => {
+                let array: Vec<rk_header_t> = (0..p.byte() % 4)
+                    .map(|_| {
+                        let ((name, name_len), (value, value_len)) = (p.bytes(), p.bytes());
+                        rk_header_t { name: name.cast(), name_len, value, value_len }
+                    })
+                    .collect();
+                let (list, n) = (array.as_ptr(), array.len());
+                if b % 6 == 4 {
+                    let rk = w.producers.at(p.byte());
+                    let name = p.name();
+                    rk_producer_produce_header_array(
+                        rk, name, partition, flags, payload, len, key, key_len, list, n, time, opaque,
+                    )
+                } else {
+                    let topic = w.topics.at(p.byte());
+                    rk_topic_produce_header_array(
+                        topic, partition, flags, payload, len, key, key_len, list, n, time, opaque,
+                    )
+                }
             }
             other => {
                 let b = p.byte();
@@ -102,6 +123,8 @@ pub(super) unsafe fn look_at_event(event: *mut rk_event_t) {
         rk_event_messages(event, &mut n);
         let m = rk_event_message_next(event);
         assert!(m.is_null() || kind == RK_EVENT_DR);
+        let some = rk_event_message_slice(event, &mut n);
+        assert!(some.is_null() == (n == 0) && (n == 0 || kind == RK_EVENT_DR));
         rk_message_status(m);
         rk_event_message_count(event);
         rk_event_error(event);
