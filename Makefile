@@ -142,7 +142,8 @@ loom: ## the lock-free queue under loom
 	    $(CARGO) test --release --lib accumulator::loom_tests
 
 # It does not follow ring's assembly: the tag of a TLS record is never written, as far as it can see.
-VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+# Fair: else a thread that never waits may keep the others from ever running.
+VALGRIND = valgrind -q --fair-sched=try --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 test-valgrind: $(C_TESTS) c-test-certificates ## c-tests under valgrind
 	@SLOW=20 WRAPPER="$(VALGRIND)" sh c-tests/run.sh $(filter-out %-tls,$(C_TESTS))
 	@SLOW=20 WRAPPER="$(VALGRIND) --undef-value-errors=no" sh c-tests/run.sh $(filter %-tls,$(C_TESTS))

@@ -110,7 +110,7 @@ pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_>, fit: &Fit) {
         *p = 0; // attributes, unused in batch v2
         p = put_uvarint(p.add(1), fit.timestamp_zigzag);
         p = put_uvarint(p, (fit.offset_delta as u64) << 1);
-        p = put_bytes(p, rec.key);
+        p = put_key(p, rec.key);
         if rec.headers.len() == 1 {
             // Before the value, after whose copy nothing is to be remembered.
             *at.add(fit.total - 1) = rec.headers[0];
@@ -174,6 +174,24 @@ unsafe fn put_bytes(p: *mut u8, bytes: Option<&[u8]>) -> *mut u8 {
 }
 
 /// # Safety
+/// As `put_bytes`.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn put_key(p: *mut u8, key: Option<&[u8]>) -> *mut u8 {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match key {
+            None => put_uvarint(p, zigzag(-1)),
+            Some(k) => {
+                let p = put_uvarint(p, (k.len() as u64) << 1);
+                copy_small(k.as_ptr(), p, k.len());
+                p.add(k.len())
+            }
+        }
+    }
+}
+
+/// # Safety
 /// `p` must be valid for writes of `b.len()` bytes and not overlap `b`.
 #[allow(unsafe_code)]
 #[inline(always)]
@@ -196,7 +214,7 @@ const SHORT_COPY: usize = 128;
 /// As `copy_nonoverlapping` of bytes.
 #[allow(unsafe_code)]
 #[inline(always)]
-pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: all ends lie within the `len` bytes; two from the same length on may overlap, with the same content.
     unsafe {
         match len {
@@ -209,6 +227,25 @@ pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
             1 => *to = *from,
             0 => {}
             _ => std::ptr::copy_nonoverlapping(from, to, len),
+        }
+    }
+}
+
+/// `copy` for what is likely to have 8 to 16 bytes: keys, and names and values of headers.
+///
+/// # Safety
+/// As `copy`.
+#[allow(unsafe_code)]
+#[inline(always)]
+pub(super) unsafe fn copy_small(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's promises; both parts lie within the `len` bytes.
+    unsafe {
+        if (8..=16).contains(&len) {
+            let (first, last) = (from.cast::<u64>().read_unaligned(), from.add(len - 8).cast::<u64>().read_unaligned());
+            to.cast::<u64>().write_unaligned(first);
+            to.add(len - 8).cast::<u64>().write_unaligned(last);
+        } else {
+            copy(from, to, len);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The headers section of a record, and one made on the stack for a message about to be produced.
 
-use super::record::{copy, NO_HEADERS};
+use super::record::{copy_small, NO_HEADERS};
 use std::mem::MaybeUninit;
 
 /// Longest name or value, and most headers, whose varint has one byte.
@@ -49,8 +49,8 @@ impl ShortHeaders {
             let value_at = name_at.add(name.len() + 1);
             *name_at.sub(1) = (name.len() as u8) << 1;
             *value_at.sub(1) = (value.len() as u8) << 1;
-            copy_field(name.as_ptr(), name_at, name.len());
-            copy_field(value.as_ptr(), value_at, value.len());
+            copy_small(name.as_ptr(), name_at, name.len());
+            copy_small(value.as_ptr(), value_at, value.len());
         }
         (self.len, self.count) = (len, self.count + 1);
         true
@@ -62,25 +62,6 @@ impl ShortHeaders {
         self.bytes[0].write((self.count as u8) << 1);
         // SAFETY: the first `len` bytes were written, this one and by `add`.
         Section(unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.len) })
-    }
-}
-
-/// `copy` for lengths that most names and values have.
-///
-/// # Safety
-/// As `copy`.
-#[allow(unsafe_code)]
-#[inline(always)]
-unsafe fn copy_field(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the caller's promises; both parts lie within the `len` bytes.
-    unsafe {
-        if (8..=16).contains(&len) {
-            let (first, last) = (from.cast::<u64>().read_unaligned(), from.add(len - 8).cast::<u64>().read_unaligned());
-            to.cast::<u64>().write_unaligned(first);
-            to.add(len - 8).cast::<u64>().write_unaligned(last);
-        } else {
-            copy(from, to, len);
-        }
     }
 }
 

@@ -13,13 +13,13 @@ pub(super) fn murmur2(key: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     // The algorithm counts modulo 2^32, as Java's int does.
     let mut h = SEED ^ key.len() as u32;
-    let mut words = key.chunks_exact(4);
-    for word in &mut words {
-        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]).wrapping_mul(M);
+    let mut tail = key;
+    while let Some((word, rest)) = tail.split_first_chunk::<4>() {
+        let mut k = u32::from_le_bytes(*word).wrapping_mul(M);
         k ^= k >> 24;
         h = h.wrapping_mul(M) ^ k.wrapping_mul(M);
+        tail = rest;
     }
-    let tail = words.remainder();
     if !tail.is_empty() {
         let rest = tail.iter().rev().fold(0, |rest, byte| rest << 8 | u32::from(*byte));
         h = (h ^ rest).wrapping_mul(M);

@@ -110,10 +110,17 @@ pub fn partition_for_key(kind: PartitionerKind, key: Option<&[u8]>, n: i32) -> i
         return 0;
     }
     if matches!(kind, PartitionerKind::Random | PartitionerKind::UniformSticky) {
-        return rand::rng().random_range(0..n);
+        return any(n);
     }
     // Less than n, so it fits.
     (hash_key(kind, key.unwrap_or_default()) % n as u32) as i32
+}
+
+/// A random one. On its own, so that the way by a hash has all registers.
+#[cold]
+#[inline(never)]
+fn any(n: i32) -> i32 {
+    rand::rng().random_range(0..n)
 }
 
 impl fmt::Display for PartitionerKind {
