@@ -326,8 +326,8 @@ static void parse_args(int argc, char **argv) {
         default: usage();
         }
     }
-    if (!opt.bootstrap || opt.headers < 0 || opt.headers > MAX_HEADERS || opt.threads < 1 || opt.threads > MAX_THREADS || (!opt.count && !opt.idle) ||
-        optind != argc)
+    if (!opt.bootstrap || opt.headers < 0 || opt.headers > MAX_HEADERS || opt.threads < 1 ||
+        opt.threads > MAX_THREADS || (!opt.count && !opt.idle) || optind != argc)
         usage();
     opt.events = strcmp(opt.dr, "event") == 0;
     opt.paced = opt.rate > 0;

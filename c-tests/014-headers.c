@@ -23,6 +23,71 @@ static void check_headers(const rk_message_t *m) {
     rk_headers_destroy(h);
 }
 
+/* Of lengths on either side of where another way to copy them begins, and a name that is not ASCII. */
+static const rk_header_t most[] = {{"header-name", 11, "value-of-header", 15},
+                                   {"n", 1, "", 0},
+                                   {"\xc3\xa4hnlich", 8, "seventeen bytes..", 17},
+                                   {"12345678", 8, "1234567", 7}};
+
+/* Messages as most are, no partition asked for: some number as value, perhaps the same as key, and as many headers. */
+static void check_most(const rk_message_t *m) {
+    uint32_t i;
+    CHECK_INT(m->len, sizeof i);
+    memcpy(&i, m->payload, sizeof i);
+    CHECK(i % 2 ? m->key_len == sizeof i && memcmp(m->key, &i, sizeof i) == 0 : m->key == NULL);
+    rk_headers_t *h = NULL;
+    const char *name;
+    const void *value;
+    size_t name_len, value_len;
+    CHECK_ERR(rk_message_headers(m, &h), i % 5 ? RK_RESP_ERR_NO_ERROR : RK_RESP_ERR__NOENT);
+    CHECK_INT(rk_headers_count(h), i % 5);
+    for (size_t k = 0; k < i % 5; k++) {
+        CHECK_OK(rk_headers_get(h, k, &name, &name_len, &value, &value_len));
+        CHECK(name_len == most[k].name_len && memcmp(name, most[k].name, name_len) == 0);
+        CHECK(value_len == most[k].value_len && memcmp(value, most[k].value, value_len) == 0);
+    }
+    rk_headers_destroy(h);
+}
+
+static void most_in_partition(const rk_message_t *m, void *opaque) {
+    ++*(int *)opaque;
+    check_most(m);
+}
+
+static void on_most(rk_producer_t *rk, const rk_message_t *m, void *opaque) {
+    (void)rk;
+    CHECK_OK(m->err);
+    most_in_partition(m, opaque);
+}
+
+static void messages_as_most_are(void) {
+    int reported = 0, logged = 0;
+    rk_conf_t *conf = test_conf(1);
+    rk_conf_set_opaque(conf, &reported);
+    rk_conf_set_dr_msg_cb(conf, on_most);
+    rk_producer_t *rk = test_producer(conf);
+    rk_topic_t *topic = rk_producer_topic(rk, "most");
+    for (uint32_t i = 0; i < 1000; i++) {
+        const void *key = i % 2 ? &i : NULL;
+        size_t key_len = i % 2 ? sizeof i : 0;
+        if (i % 3)
+            CHECK_OK(rk_topic_produce_header_array(topic, RK_PARTITION_UA, RK_MSG_F_COPY, &i, sizeof i, key, key_len, most,
+                                                   i % 5, 0, NULL));
+        else
+            CHECK_OK(rk_producer_produce_header_array(rk, "most", RK_PARTITION_UA, RK_MSG_F_COPY, &i, sizeof i, key,
+                                                      key_len, most, i % 5, 0, NULL));
+        if (i == 0) /* from here on the topic is known, and there is a chunk */
+            CHECK_OK(rk_producer_flush(rk, 20000));
+    }
+    CHECK_OK(rk_producer_flush(rk, 20000));
+    CHECK_INT(reported, 1000);
+    for (int32_t p = 0; p < 4; p++)
+        CHECK_OK(rk_mock_partition_foreach(rk_producer_mock(rk), "most", p, most_in_partition, &logged));
+    CHECK_INT(logged, 1000);
+    rk_topic_destroy(topic);
+    rk_producer_destroy(rk);
+}
+
 static void on_report(rk_producer_t *rk, const rk_message_t *m, void *opaque) {
     rk_headers_t *h = (rk_headers_t *)m->opaque; /* anything but NULL */
     (void)rk;
@@ -98,5 +163,6 @@ int main(void) {
     CHECK_INT(in_log, 9);
     rk_topic_destroy(topic);
     rk_producer_destroy(rk);
+    messages_as_most_are();
     return 0;
 }

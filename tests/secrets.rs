@@ -5,7 +5,7 @@
 // An allocator cannot be written without.
 #![allow(unsafe_code)]
 
-use rkafka::client::{Hooks, Message, Producer, PARTITION_UA};
+use rkafka::client::{Hooks, Message, Producer, Section, PARTITION_UA};
 use rkafka::conf::Conf;
 use rkafka::security::sasl::aws::Signer;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -128,7 +128,7 @@ fn live(bootstrap: &str, settings: &[(&str, &str)], token: Option<&str>) {
         partition: PARTITION_UA,
         payload: Some(b"x"),
         key: None,
-        headers: None,
+        headers: Section::NONE,
         timestamp_ms: 0,
         opaque: 0,
         block: false,

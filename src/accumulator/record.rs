@@ -110,14 +110,14 @@ pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_>, fit: &Fit) {
         *p = 0; // attributes, unused in batch v2
         p = put_uvarint(p.add(1), fit.timestamp_zigzag);
         p = put_uvarint(p, (fit.offset_delta as u64) << 1);
-        p = put_key(p, rec.key);
+        p = put_bytes::<true>(p, rec.key);
         if rec.headers.len() == 1 {
             // Before the value, after whose copy nothing is to be remembered.
             *at.add(fit.total - 1) = rec.headers[0];
-            put_bytes(p, rec.value);
+            put_bytes::<false>(p, rec.value);
         } else {
-            p = put_bytes(p, rec.value);
-            put_raw(p, rec.headers);
+            p = put_bytes::<false>(p, rec.value);
+            put_raw::<false>(p, rec.headers);
         }
     }
 }
@@ -163,42 +163,30 @@ unsafe fn put_long_uvarint(mut p: *mut u8, mut z: u64) -> *mut u8 {
 /// `p` must be valid for writes of the length prefix and the bytes.
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn put_bytes(p: *mut u8, bytes: Option<&[u8]>) -> *mut u8 {
+unsafe fn put_bytes<const KEY: bool>(p: *mut u8, bytes: Option<&[u8]>) -> *mut u8 {
     // SAFETY: passed on to the caller.
     unsafe {
         match bytes {
             None => put_uvarint(p, zigzag(-1)),
-            Some(b) => put_raw(put_uvarint(p, (b.len() as u64) << 1), b),
+            Some(b) => put_raw::<KEY>(put_uvarint(p, (b.len() as u64) << 1), b),
         }
     }
 }
 
-/// # Safety
-/// As `put_bytes`.
-#[allow(unsafe_code)]
-#[inline(always)]
-unsafe fn put_key(p: *mut u8, key: Option<&[u8]>) -> *mut u8 {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        match key {
-            None => put_uvarint(p, zigzag(-1)),
-            Some(k) => {
-                let p = put_uvarint(p, (k.len() as u64) << 1);
-                copy_small(k.as_ptr(), p, k.len());
-                p.add(k.len())
-            }
-        }
-    }
-}
-
+/// `KEY`: it is likely to be as short as most keys.
+///
 /// # Safety
 /// `p` must be valid for writes of `b.len()` bytes and not overlap `b`.
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn put_raw(p: *mut u8, b: &[u8]) -> *mut u8 {
+unsafe fn put_raw<const KEY: bool>(p: *mut u8, b: &[u8]) -> *mut u8 {
     // SAFETY: claimed memory never overlaps the caller's buffer; the length is the caller's promise.
     unsafe {
-        copy(b.as_ptr(), p, b.len());
+        if KEY {
+            copy_small(b.as_ptr(), p, b.len());
+        } else {
+            copy(b.as_ptr(), p, b.len());
+        }
         p.add(b.len())
     }
 }

@@ -1,4 +1,4 @@
-//! The headers section of a record, and one made on the stack for a message about to be produced.
+//! The headers section of a record, and short ones, which need no memory besides their own.
 
 use super::record::{copy_small, NO_HEADERS};
 use std::mem::MaybeUninit;
@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 /// Longest name or value, and most headers, whose varint has one byte.
 pub const SMALL: usize = 63;
 
-/// Most bytes of a section made on the stack.
+/// Most bytes of a short section.
 pub const ROOM: usize = 96;
 
 /// The headers section of a record: count, then entries.
@@ -16,14 +16,21 @@ pub struct Section<'a>(&'a [u8]);
 impl<'a> Section<'a> {
     pub const NONE: Section<'static> = Section(NO_HEADERS);
 
+    /// `raw` is a section: the caller wrote one there.
+    pub fn of(raw: &'a [u8]) -> Section<'a> {
+        Section(raw)
+    }
+
     #[inline(always)]
     pub fn bytes(self) -> &'a [u8] {
         self.0
     }
 }
 
-/// A few short headers that need no memory besides the stack, for the length of one call.
+/// A few short headers, none of them null.
+#[derive(Clone)]
 pub struct ShortHeaders {
+    /// The section: the first `len` bytes are written.
     bytes: [MaybeUninit<u8>; ROOM],
     len: usize,
     count: usize,
@@ -32,7 +39,9 @@ pub struct ShortHeaders {
 impl ShortHeaders {
     #[inline(always)]
     pub fn new() -> Self {
-        ShortHeaders { bytes: [MaybeUninit::uninit(); ROOM], len: 1, count: 0 }
+        let mut bytes = [MaybeUninit::uninit(); ROOM];
+        bytes[0].write(0);
+        ShortHeaders { bytes, len: 1, count: 0 }
     }
 
     /// Appends a header; false, with nothing done, if it is too long for that.
@@ -53,14 +62,19 @@ impl ShortHeaders {
             copy_small(value.as_ptr(), value_at, value.len());
         }
         (self.len, self.count) = (len, self.count + 1);
+        self.bytes[0].write((self.count as u8) << 1);
         true
+    }
+
+    #[inline(always)]
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     #[allow(unsafe_code)]
     #[inline(always)]
-    pub fn section(&mut self) -> Section<'_> {
-        self.bytes[0].write((self.count as u8) << 1);
-        // SAFETY: the first `len` bytes were written, this one and by `add`.
+    pub fn section(&self) -> Section<'_> {
+        // SAFETY: the first `len` bytes were written, the first by `new`, the others by `add`.
         Section(unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.len) })
     }
 }

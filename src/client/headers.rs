@@ -1,28 +1,18 @@
 //! Record headers, kept in the form in which they go on the wire, so that producing with headers is one copy.
 
 use crate::accumulator::record::varint_len;
-use crate::accumulator::section::SMALL;
-pub use crate::accumulator::section::{Section, ShortHeaders};
-
-/// Bytes of a few small headers, which need no memory besides the list's own.
-const INLINE: usize = 96;
+pub use crate::accumulator::section::Section;
+use crate::accumulator::section::{ShortHeaders, ROOM, SMALL};
 
 /// An ordered list of headers: names may repeat, a value may be none. Not tied to a client; clone freely.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Headers {
-    count: usize,
-    /// Count as varint, then the entries: the headers section of a record. The first `len` bytes here, unless they are in
-    /// `long`.
-    short: [u8; INLINE],
-    len: usize,
+    /// Used while `long` is empty.
+    short: ShortHeaders,
+    /// Once they are too many, too long, or one is null: the headers section of a record, count as varint, then the entries.
     long: Vec<u8>,
-}
-
-impl Default for Headers {
-    #[inline]
-    fn default() -> Self {
-        Headers { count: 0, short: [0; INLINE], len: 1, long: Vec::new() }
-    }
+    /// How many there are in `long`.
+    long_count: usize,
 }
 
 impl PartialEq for Headers {
@@ -53,16 +43,6 @@ fn put_field(out: &mut Vec<u8>, field: Option<&[u8]>) {
     out.extend_from_slice(field.unwrap_or_default());
 }
 
-/// Puts a small field at the start of `out`; returns what comes behind it.
-#[inline]
-fn put_small<'a>(out: &'a mut [u8], field: &[u8]) -> Option<&'a mut [u8]> {
-    let (length, rest) = out.split_first_mut()?;
-    let (at, rest) = rest.split_at_mut_checked(field.len())?;
-    *length = (field.len() as u8) << 1;
-    at.copy_from_slice(field);
-    Some(rest)
-}
-
 impl Headers {
     #[inline]
     pub fn new() -> Self {
@@ -73,7 +53,7 @@ impl Headers {
     #[inline]
     pub fn with_capacity(count: usize) -> Self {
         let mut headers = Headers::new();
-        if count > INLINE / 32 {
+        if count > ROOM / 32 {
             headers.long.reserve(count.min(64) * 32);
         }
         headers
@@ -86,46 +66,30 @@ impl Headers {
         for (name, value) in HeadersRef::new(raw) {
             h.add(name, value);
         }
-        (h.count == count).then_some(h)
+        (h.count() == count).then_some(h)
     }
 
     /// Appends a header.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, name: &[u8], value: Option<&[u8]>) {
-        if !self.add_short(name, value) {
+        if !(self.long.is_empty() && value.is_some_and(|v| self.short.add(name, v))) {
             self.add_long(name, value);
         }
-    }
-
-    /// Appends a header that leaves the list short, if it does.
-    #[inline(always)]
-    fn add_short(&mut self, name: &[u8], value: Option<&[u8]>) -> bool {
-        let Some(value) = value else { return false };
-        if !self.long.is_empty() || (name.len() | value.len() | (self.count + 1)) > SMALL {
-            return false;
-        }
-        let free = self.short.get_mut(self.len..).unwrap_or_default();
-        if put_small(free, name).and_then(|rest| put_small(rest, value)).is_none() {
-            return false;
-        }
-        self.len += name.len() + value.len() + 2;
-        self.count += 1;
-        self.short[0] = (self.count as u8) << 1;
-        true
     }
 
     #[inline(never)]
     fn add_long(&mut self, name: &[u8], value: Option<&[u8]>) {
         if self.long.is_empty() {
-            self.long.extend_from_slice(&self.short[..self.len]);
+            self.long.extend_from_slice(self.short.section().bytes());
+            self.long_count = self.short.count();
         }
-        let old = varint_len(self.count as i64);
-        self.count += 1;
-        if self.count <= SMALL {
-            self.long[0] = (self.count as u8) << 1;
+        let old = varint_len(self.long_count as i64);
+        self.long_count += 1;
+        if self.long_count <= SMALL {
+            self.long[0] = (self.long_count as u8) << 1;
         } else {
             let mut head = Vec::with_capacity(5);
-            put_varint(&mut head, self.count as i64);
+            put_varint(&mut head, self.long_count as i64);
             self.long.splice(..old, head);
         }
         put_field(&mut self.long, Some(name));
@@ -134,13 +98,13 @@ impl Headers {
 
     /// Removes every header of that name; returns how many there were.
     pub fn remove(&mut self, name: &[u8]) -> usize {
-        let before = self.count;
+        let before = self.count();
         let mut kept = Headers::new();
         for (n, v) in self.iter().filter(|(n, _)| *n != name) {
             kept.add(n, v);
         }
         *self = kept;
-        before - self.count
+        before - self.count()
     }
 
     /// The last header of that name.
@@ -149,7 +113,11 @@ impl Headers {
     }
 
     pub fn count(&self) -> usize {
-        self.count
+        if self.long.is_empty() {
+            self.short.count()
+        } else {
+            self.long_count
+        }
     }
 
     pub fn iter(&self) -> HeadersRef<'_> {
@@ -158,12 +126,17 @@ impl Headers {
 
     /// The headers section of a record.
     #[inline(always)]
-    pub fn wire(&self) -> &[u8] {
+    pub fn section(&self) -> Section<'_> {
         if self.long.is_empty() {
-            &self.short[..self.len]
+            self.short.section()
         } else {
-            &self.long
+            Section::of(&self.long)
         }
+    }
+
+    #[inline(always)]
+    pub fn wire(&self) -> &[u8] {
+        self.section().bytes()
     }
 }
 
@@ -236,27 +209,6 @@ mod tests {
         assert_eq!(Headers::from_wire(h.wire()).as_ref(), Some(&h));
         assert_eq!(h.remove(b"n3"), 29);
         assert_eq!((h.count(), h.get_last(b"n3")), (171, None));
-    }
-
-    /// A short list is the same made on the stack; a longer one is refused and what is there stays.
-    #[test]
-    fn short_lists_on_the_stack_are_like_others() {
-        let bytes: Vec<u8> = (0..80).collect();
-        for (name, value, times) in (0..80).flat_map(|n| [(n, 3, 2), (3, n, 2), (0, n % 20, n), (n / 2, n / 2, 1)]) {
-            let (name, value) = (&bytes[..name], &bytes[..value]);
-            let (mut short, mut list) = (ShortHeaders::new(), Headers::new());
-            for _ in 0..times {
-                let fits = name.len() <= SMALL
-                    && value.len() <= SMALL
-                    && list.count() < SMALL
-                    && list.wire().len() + name.len() + value.len() + 2 <= crate::accumulator::section::ROOM;
-                assert_eq!(short.add(name, value), fits);
-                if fits {
-                    list.add(name, Some(value));
-                }
-            }
-            assert_eq!(short.section().bytes(), list.wire(), "{} {} {times}", name.len(), value.len());
-        }
     }
 
     /// Where a length needs a second byte, where the list no longer fits its own bytes, where a value is null.

@@ -31,7 +31,7 @@ pub use broker::fuzz_entry;
 pub use delivery::{Delivery, Report, Reports, Status, OFFSET_INVALID};
 pub use events::Event;
 pub use forks::{generation, MADE_BEFORE_FORK};
-pub use headers::{Headers, HeadersRef, Section, ShortHeaders};
+pub use headers::{Headers, HeadersRef, Section};
 pub use intercept::{RefusedFn, SendFn, Sending, Warn};
 pub use metadata::{BrokerMeta, ClusterMetadata, PartitionMeta, TopicMeta};
 pub use produce::{Message, PartitionerArgs, PartitionerFn, PARTITION_UA};

@@ -1,13 +1,13 @@
 //! The produce path: from the application's call to a record in an open chunk. No lock, allocation, reference count or
 //! system call per message; those are in `produce_slow`, once per chunk.
 
-use super::headers::{Headers, Section};
+use super::headers::Section;
 use super::shared::Shared;
 use super::topic::{Partition, Topic, TopicState, KNOWN};
 use crate::accumulator::budget::thread_hint;
 use crate::accumulator::chunk::Append;
 use crate::accumulator::partition::NoMemory;
-use crate::accumulator::record::{RecordRef, NO_AUX, NO_HEADERS};
+use crate::accumulator::record::{RecordRef, NO_AUX};
 use crate::accumulator::shortcut::SLOTS;
 use crate::error::RespErr;
 use crate::partitioner::{self, sticky, PartitionerKind};
@@ -26,7 +26,7 @@ pub struct Message<'a> {
     pub partition: i32,
     pub payload: Option<&'a [u8]>,
     pub key: Option<&'a [u8]>,
-    pub headers: Option<&'a Headers>,
+    pub headers: Section<'a>,
     /// CreateTime in milliseconds since the epoch; 0 is now.
     pub timestamp_ms: i64,
     pub opaque: usize,
@@ -57,7 +57,7 @@ impl Shared {
         let rec = RecordRef {
             key: m.key,
             value: m.payload,
-            headers: m.headers.map_or(NO_HEADERS, Headers::wire),
+            headers: m.headers.bytes(),
             timestamp_ms: (m.timestamp_ms != 0).then_some(m.timestamp_ms),
             now: Tick::now(),
             opaque: m.opaque,

@@ -214,8 +214,9 @@ pub unsafe extern "C" fn rk_event_message_next(event: *mut rk_event_t) -> *const
 }
 
 /// RK_EVENT_DR: the next reports, as many as are at hand, in the order in which the messages were accepted: an array of
-/// `*count` messages. NULL and 0 at the end; NULL, and nothing is passed over, without `count`. Like as many calls of rk_event_message_next, and cheaper; the messages are valid
-/// until the next call of either; payload, key and headers, until the event is freed.
+/// `*count` messages. NULL and 0 at the end; NULL, and nothing is passed over, without `count`. Like as many calls of
+/// rk_event_message_next, and cheaper; the messages are valid until the next call of either; payload, key and headers, until
+/// the event is freed.
 ///
 /// # Safety
 /// `event` is NULL or a live event; `count` is NULL or can be written.

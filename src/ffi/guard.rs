@@ -83,6 +83,16 @@ pub(super) unsafe fn bytes<'a>(ptr: *const c_void, len: usize) -> Result<Option<
     Ok(Some(unsafe { std::slice::from_raw_parts(ptr.cast(), len) }))
 }
 
+/// A payload, key or header whose length has been checked; `None` for NULL.
+///
+/// # Safety
+/// `ptr` is NULL or good for reading `len` bytes, at most MAX_FIELD.
+#[inline(always)]
+pub(super) unsafe fn field<'a>(ptr: *const c_void, len: usize) -> Option<&'a [u8]> {
+    // SAFETY: by contract.
+    (!ptr.is_null()).then(|| unsafe { std::slice::from_raw_parts(ptr.cast(), len) })
+}
+
 /// The bytes of a C string, or `None` for NULL.
 ///
 /// # Safety
@@ -96,10 +106,17 @@ pub(super) unsafe fn c_bytes<'a>(ptr: *const c_char) -> Option<&'a [u8]> {
     Some(unsafe { CStr::from_ptr(ptr) }.to_bytes())
 }
 
-/// Whether the bytes are UTF-8. Most names are ASCII, which takes a fraction of the time to tell.
+/// Whether the bytes are UTF-8. Most names are ASCII, which takes a fraction of the time to tell, and have 8 to 16 bytes, of
+/// which the first and the last 8 are all.
 #[inline]
 pub(super) fn is_utf8(bytes: &[u8]) -> bool {
-    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
+    let ascii = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) if bytes.len() <= 16 => {
+            (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & 0x8080_8080_8080_8080 == 0
+        }
+        _ => bytes.is_ascii(),
+    };
+    ascii || std::str::from_utf8(bytes).is_ok()
 }
 
 /// A C string as text; `None` for NULL and for bytes that are not UTF-8.
@@ -167,6 +184,20 @@ mod tests {
         assert_eq!(put("a\0b", 9), "a b");
         // SAFETY: a size of 0 writes nothing.
         unsafe { put_text(std::ptr::null_mut(), 10, "x") };
+    }
+
+    #[test]
+    fn text_is_told_from_other_bytes_wherever_they_are() {
+        for len in 0..40 {
+            assert!(is_utf8(&b"n".repeat(len)));
+            for at in 0..len {
+                let mut bytes = b"n".repeat(len);
+                bytes[at] = 0xff;
+                assert!(!is_utf8(&bytes), "{len} {at}");
+                bytes.splice(at..=at, "é".bytes());
+                assert!(is_utf8(&bytes), "{len} {at}");
+            }
+        }
     }
 
     #[test]

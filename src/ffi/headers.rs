@@ -1,9 +1,9 @@
 //! `rk_headers_*`: lists of headers, to produce with and as they come back in reports.
 
-use super::guard::{bytes, guard, is_utf8, live, live_mut, put, text, MAX_FIELD};
+use super::guard::{bytes, field, guard, is_utf8, live, live_mut, put, text, MAX_FIELD};
 use super::handle::{give, handle, take};
 use super::types::*;
-use crate::client::{Headers, ShortHeaders};
+use crate::client::Headers;
 use crate::error::RespErr;
 use std::ffi::{c_char, c_void};
 
@@ -28,74 +28,28 @@ pub struct rk_header_t {
     pub value_len: usize,
 }
 
-/// Makes a section of an array, where it has a few short headers that rk_headers_add would take, none of them null.
+/// Appends an array's headers to a list; false where rk_headers_add would refuse one of them.
 ///
 /// # Safety
-/// As `list_of`.
+/// `headers` is NULL or has `count` headers whose pointers are NULL or good for reading their lengths.
 #[inline(always)]
-pub(super) unsafe fn short_of(headers: *const rk_header_t, count: usize) -> Option<ShortHeaders> {
-    let mut short = ShortHeaders::new();
-    if headers.is_null() {
-        return None;
+pub(super) unsafe fn add_all(list: &mut Headers, headers: *const rk_header_t, count: usize) -> bool {
+    if (headers.is_null() && count > 0) || count > isize::MAX as usize / size_of::<rk_header_t>() {
+        return false;
     }
     for i in 0..count {
         // SAFETY: `i` is in the array, by contract.
         let h = unsafe { &*headers.add(i) };
-        if h.name.is_null() || h.value.is_null() || (h.name_len | h.value_len) > MAX_FIELD {
-            return None;
+        let no_value = h.value.is_null() & (h.value_len != 0);
+        if no_value | ((h.name_len | h.value_len) > MAX_FIELD) {
+            return false;
         }
-        // SAFETY: not NULL, of the lengths of slices, and readable by contract.
-        let (name, value) = unsafe {
-            (
-                std::slice::from_raw_parts(h.name.cast::<u8>(), h.name_len),
-                std::slice::from_raw_parts(h.value.cast::<u8>(), h.value_len),
-            )
-        };
-        if !(short.add(name, value) && is_ascii(name)) {
-            return None;
-        }
-    }
-    Some(short)
-}
-
-/// Whether a short name is ASCII.
-#[inline(always)]
-fn is_ascii(name: &[u8]) -> bool {
-    match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-        (Some(first), Some(last)) if name.len() <= 16 => {
-            (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & 0x8080_8080_8080_8080 == 0
-        }
-        _ => name.is_ascii(),
-    }
-}
-
-/// Makes a list of an array; `None` where rk_headers_add would refuse one of them.
-///
-/// # Safety
-/// `headers` is NULL or has `count` headers whose pointers are NULL or good for reading their lengths.
-#[cold]
-#[inline(never)]
-pub(super) unsafe fn list_of(headers: *const rk_header_t, count: usize) -> Option<Headers> {
-    let mut list = Headers::with_capacity(count);
-    if count == 0 {
-        return Some(list);
-    }
-    if headers.is_null() || count > isize::MAX as usize / size_of::<rk_header_t>() {
-        return None;
-    }
-    for i in 0..count {
-        // SAFETY: `i` is in the array, and its pointers are as `bytes` wants them, by contract.
-        let (name, value) = unsafe {
-            let h = &*headers.add(i);
-            (bytes(h.name.cast(), h.name_len), bytes(h.value, h.value_len))
-        };
-        let (Ok(Some(name)), Ok(value)) = (name, value) else { return None };
-        if !is_utf8(name) {
-            return None;
-        }
+        // SAFETY: by contract, and the lengths are those of slices.
+        let (name, value) = unsafe { (field(h.name.cast(), h.name_len), field(h.value, h.value_len)) };
+        let Some(name) = name.filter(|n| is_utf8(n)) else { return false };
         list.add(name, value);
     }
-    Some(list)
+    true
 }
 
 impl rk_headers_t {

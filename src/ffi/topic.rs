@@ -1,9 +1,9 @@
 //! Producing: by topic name, by topic handle, with headers, and arrays.
 
 use super::dispatch;
-use super::guard::{c_bytes, guard, live, MAX_FIELD};
+use super::guard::{c_bytes, field, guard, live, MAX_FIELD};
 use super::handle::{give, handle, take};
-use super::headers::{list_of, rk_header_t, rk_headers_t, short_of};
+use super::headers::{add_all, rk_header_t, rk_headers_t};
 use super::producer::{code, rk_producer_t, Inner};
 use super::types::*;
 use crate::client::{Headers, Message, Section, Topic};
@@ -36,6 +36,18 @@ struct Raw {
     opaque: *mut c_void,
 }
 
+impl Raw {
+    /// It consists of a payload and perhaps a key, to be copied, for any partition: most are like this. Whether a key that
+    /// is NULL has a length is not looked at.
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
+        // One branch for all that must not be.
+        let rest = (self.partition ^ RK_PARTITION_UA) | (self.flags & !RK_MSG_F_COPY);
+        let too_long = (self.len | self.key_len) & !MAX_FIELD;
+        (self.timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) == 0 && !self.payload.is_null()
+    }
+}
+
 /// Why a message that did not pass the checks is refused.
 #[cold]
 fn refusal(m: &Raw) -> rk_resp_err_t {
@@ -46,16 +58,6 @@ fn refusal(m: &Raw) -> rk_resp_err_t {
     } else {
         RespErr::ERR__INVALID_ARG.0
     }
-}
-
-/// A payload or key whose length has been checked; `None` for NULL.
-///
-/// # Safety
-/// `ptr` is NULL or good for reading `len` bytes, at most MAX_FIELD.
-#[inline(always)]
-unsafe fn field<'a>(ptr: *const c_void, len: usize) -> Option<&'a [u8]> {
-    // SAFETY: by contract.
-    (!ptr.is_null()).then(|| unsafe { std::slice::from_raw_parts(ptr.cast(), len) })
 }
 
 /// Flags other than "copy": rare enough to be out of the way of the rest.
@@ -75,7 +77,7 @@ fn may_block(inner: &Inner, flags: c_int) -> Result<bool, ()> {
 /// # Safety
 /// Payload and key are NULL or good for reading their lengths; with RK_MSG_F_FREE, the payload came from malloc().
 #[inline(always)]
-unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Option<&Headers>) -> rk_resp_err_t {
+unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Section<'_>) -> rk_resp_err_t {
     // One branch for all that must not be: no short cuts between the terms. The sum with RK_PARTITION_UA's opposite and
     // the time are negative if partition or time is out of range.
     let negative = (i64::from(m.partition) - i64::from(RK_PARTITION_UA)) | m.timestamp_ms;
@@ -110,17 +112,13 @@ unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Option<&Header
     result
 }
 
-/// Produces a message that consists of a payload and perhaps a key, to be copied, for any partition: most are like this.
-/// `None` for any other.
+/// Produces a plain message. `None` for any other.
 ///
 /// # Safety
 /// As `produce`.
 #[inline(always)]
 unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: Raw) -> Option<rk_resp_err_t> {
-    // One branch for all that must not be.
-    let rest = (m.partition ^ RK_PARTITION_UA) | (m.flags & !RK_MSG_F_COPY);
-    let too_long = (m.len | m.key_len) & !MAX_FIELD;
-    if (m.timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) != 0 || m.payload.is_null() {
+    if !m.is_plain() {
         return None;
     }
     if !m.key.is_null() {
@@ -156,7 +154,7 @@ unsafe fn produce_keyed(
     code(inner.client.produce_plain(topic, Some(key), payload, Section::NONE, msg_opaque as usize))
 }
 
-/// `produce` for messages with an array of headers: by the short way where those and the rest are as most are.
+/// `produce` for messages with an array of headers.
 ///
 /// # Safety
 /// As rk_producer_produce_header_array.
@@ -168,28 +166,23 @@ unsafe fn produce_array_headers(
     headers: *const rk_header_t,
     count: usize,
 ) -> rk_resp_err_t {
-    let rest = (m.partition ^ RK_PARTITION_UA) | (m.flags & !RK_MSG_F_COPY);
-    let too_long = (m.len | m.key_len) & !MAX_FIELD;
-    let short = (m.timestamp_ms as u64 | u64::from(rest as u32) | too_long as u64) == 0 && !m.payload.is_null();
-    if short && (m.key.is_null() == (m.key_len == 0)) {
-        // SAFETY: by contract.
-        if let Some(mut list) = unsafe { short_of(headers, count) } {
-            // SAFETY: not NULL where a slice is made, and the lengths are those of slices; the rest by contract.
-            let (payload, key) =
-                unsafe { (std::slice::from_raw_parts(m.payload.cast(), m.len), field(m.key, m.key_len)) };
-            let opaque = m.opaque as usize;
-            return code(match key {
-                None => inner.client.produce_plain(topic, None, payload, list.section(), opaque),
-                key => inner.client.produce_plain(topic, key, payload, list.section(), opaque),
-            });
-        }
-    }
+    let mut list = Headers::new();
     // SAFETY: by contract.
-    match unsafe { list_of(headers, count) } {
-        // SAFETY: by contract.
-        Some(list) => unsafe { produce_shared(inner, topic, m, Some(&list)) },
-        None => RespErr::ERR__INVALID_ARG.0,
+    if !unsafe { add_all(&mut list, headers, count) } {
+        return RespErr::ERR__INVALID_ARG.0;
     }
+    if !m.is_plain() || (m.key.is_null() && m.key_len != 0) {
+        // SAFETY: by contract.
+        return unsafe { produce_shared(inner, topic, m, list.section()) };
+    }
+    // SAFETY: not NULL where a slice is made, and the lengths are those of slices; the rest by contract.
+    let (payload, key) = unsafe { (std::slice::from_raw_parts(m.payload.cast(), m.len), field(m.key, m.key_len)) };
+    let opaque = m.opaque as usize;
+    code(match key {
+        // Compiled for either, as without headers.
+        None => inner.client.produce_plain(topic, None, payload, list.section(), opaque),
+        key => inner.client.produce_plain(topic, key, payload, list.section(), opaque),
+    })
 }
 
 /// `produce` for the other exports: one copy of the whole path is enough for those.
@@ -197,7 +190,7 @@ unsafe fn produce_array_headers(
 /// # Safety
 /// As `produce`.
 #[inline(never)]
-unsafe fn produce_shared(inner: &Inner, topic: &Topic, m: &Raw, headers: Option<&Headers>) -> rk_resp_err_t {
+unsafe fn produce_shared(inner: &Inner, topic: &Topic, m: &Raw, headers: Section<'_>) -> rk_resp_err_t {
     // SAFETY: by contract.
     unsafe { produce(inner, topic, m, headers) }
 }
@@ -271,6 +264,32 @@ unsafe fn recent_topic(inner: &Inner, name: *const c_char) -> Option<&Topic> {
     inner.client.recent_topic().filter(|recent| unsafe { libc::strcmp(recent.name().as_ptr(), name) } == 0)
 }
 
+/// Has `produce` called with the topic of that name, which is `recent` if there is one.
+///
+/// # Safety
+/// `name` is NULL or a C string.
+#[inline(always)]
+unsafe fn on_topic(
+    inner: &Inner,
+    recent: Option<&Topic>,
+    name: *const c_char,
+    produce: impl FnOnce(&Topic) -> rk_resp_err_t,
+) -> rk_resp_err_t {
+    if let Some(topic) = recent {
+        return produce(topic);
+    }
+    // SAFETY: by contract.
+    let topic = match unsafe { topic_of(inner, name) } {
+        Ok(topic) => topic,
+        Err(e) => return e.0,
+    };
+    let result = produce(topic);
+    if result == RespErr::NO_ERROR.0 {
+        inner.client.used_topic(topic);
+    }
+    result
+}
+
 /// Produces, with headers unless they are NULL, to the topic of that name, which is `recent` if there is one.
 ///
 /// # Safety
@@ -284,20 +303,7 @@ unsafe fn produce_by_name(
     headers: *mut rk_headers_t,
 ) -> rk_resp_err_t {
     // SAFETY: by contract.
-    unsafe {
-        if let Some(topic) = recent {
-            return produce_with(inner, topic, m, headers);
-        }
-        let topic = match topic_of(inner, name) {
-            Ok(topic) => topic,
-            Err(e) => return e.0,
-        };
-        let result = produce_with(inner, topic, m, headers);
-        if result == RespErr::NO_ERROR.0 {
-            inner.client.used_topic(topic);
-        }
-        result
-    }
+    unsafe { on_topic(inner, recent, name, |topic| produce_with(inner, topic, m, headers)) }
 }
 
 /// As rk_producer_produce, with headers. If the message is accepted, `headers` is freed by the library; if not, it stays
@@ -351,7 +357,7 @@ pub unsafe extern "C" fn rk_topic_produce(
         unsafe {
             match produce_plain(&t.inner, &t.topic, m()) {
                 Some(err) => err,
-                None => produce_shared(&t.inner, &t.topic, &m(), None),
+                None => produce_shared(&t.inner, &t.topic, &m(), Section::NONE),
             }
         }
     })
@@ -407,19 +413,9 @@ pub unsafe extern "C" fn rk_producer_produce_header_array(
         let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
         unsafe {
-            let recent = recent_topic(inner, topic);
-            let found = match recent {
-                Some(t) => t,
-                None => match topic_of(inner, topic) {
-                    Ok(t) => t,
-                    Err(e) => return e.0,
-                },
-            };
-            let result = produce_array_headers(inner, found, &m, headers, header_count);
-            if recent.is_none() && result == RespErr::NO_ERROR.0 {
-                inner.client.used_topic(found);
-            }
-            result
+            on_topic(inner, recent_topic(inner, topic), topic, |t| {
+                produce_array_headers(inner, t, &m, headers, header_count)
+            })
         }
     })
 }
@@ -457,11 +453,11 @@ pub unsafe extern "C" fn rk_topic_produce_header_array(
 unsafe fn produce_with(inner: &Inner, topic: &Topic, m: &Raw, headers: *mut rk_headers_t) -> rk_resp_err_t {
     if headers.is_null() {
         // SAFETY: by contract.
-        return unsafe { produce_shared(inner, topic, m, None) };
+        return unsafe { produce_shared(inner, topic, m, Section::NONE) };
     }
     let list = live!(headers, RespErr::ERR__INVALID_ARG.0);
     // SAFETY: by contract.
-    let result = unsafe { produce_shared(inner, topic, m, Some(&list.headers)) };
+    let result = unsafe { produce_shared(inner, topic, m, list.headers.section()) };
     if result == RespErr::NO_ERROR.0 {
         // SAFETY: the caller gave it away; `list` is not used any more.
         drop(unsafe { take(headers) });
@@ -551,7 +547,7 @@ unsafe fn produce_array<'a>(
         };
         message.err = match topic(message) {
             // SAFETY: by contract.
-            Ok(topic) => unsafe { produce_shared(inner, topic, &m, None) },
+            Ok(topic) => unsafe { produce_shared(inner, topic, &m, Section::NONE) },
             Err(e) => e.0,
         };
         accepted += usize::from(message.err == RespErr::NO_ERROR.0);

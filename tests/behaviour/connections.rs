@@ -131,7 +131,7 @@ fn work_with_brokers_of_every_age() {
                         partition: PARTITION_UA,
                         payload: Some(&value),
                         key: Some(b"k"),
-                        headers: Some(&headers),
+                        headers: headers.section(),
                         timestamp_ms: 0,
                         opaque: 0,
                         block: false,

@@ -1,7 +1,7 @@
 //! Content: what the application hands over is what the log holds and the report shows.
 
 use crate::common::{beside, conf, hooks, ms, Harness};
-use rkafka::client::{Event, Headers, HeadersRef, Message, Producer, PARTITION_UA};
+use rkafka::client::{Event, Headers, HeadersRef, Message, Producer, Section, PARTITION_UA};
 use rkafka::error::RespErr;
 use rkafka::mock::{MockCluster, Options};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -67,7 +67,7 @@ fn of_every_kind_arrives_unchanged() {
                         partition: if opaque % 2 == 0 { 0 } else { PARTITION_UA },
                         payload,
                         key,
-                        headers: headers.as_ref(),
+                        headers: headers.as_ref().map_or(Section::NONE, Headers::section),
                         timestamp_ms,
                         opaque,
                         block: false,
@@ -112,7 +112,7 @@ fn that_the_broker_stamps_is_reported_so() {
         partition: PARTITION_UA,
         payload: Some(b"x"),
         key: None,
-        headers: None,
+        headers: Section::NONE,
         timestamp_ms: 1000,
         opaque: 0,
         block: false,
@@ -149,7 +149,7 @@ fn of_any_size_arrives() {
                 partition: 0,
                 payload: Some(&v),
                 key: None,
-                headers: None,
+                headers: Section::NONE,
                 timestamp_ms: 0,
                 opaque: i,
                 block: false,

@@ -1,7 +1,7 @@
 //! Limits: the queue's, in messages and in bytes, and a message's own.
 
 use crate::common::{alone, beside, eventually, ms, Harness};
-use rkafka::client::{Message, PARTITION_UA};
+use rkafka::client::{Message, Section, PARTITION_UA};
 use rkafka::error::RespErr;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 use std::time::Instant;
@@ -13,7 +13,7 @@ fn message(payload: &[u8], block: bool) -> Message<'_> {
         partition: PARTITION_UA,
         payload: Some(payload),
         key: None,
-        headers: None,
+        headers: Section::NONE,
         timestamp_ms: 0,
         opaque: 0,
         block,

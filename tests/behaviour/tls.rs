@@ -2,7 +2,7 @@
 
 use super::certs::{cluster, self_signed, Ca, Identity};
 use crate::common::*;
-use rkafka::client::{Hooks, Message, Producer, PARTITION_UA};
+use rkafka::client::{Hooks, Message, Producer, Section, PARTITION_UA};
 use rkafka::error::RespErr;
 use rkafka::mock::{MockCluster, Security};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ fn messages_of_every_size_arrive_over_tls() {
                 partition: 0,
                 payload: Some(&big),
                 key: None,
-                headers: None,
+                headers: Section::NONE,
                 timestamp_ms: 0,
                 opaque: 0,
                 block: false,

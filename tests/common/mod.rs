@@ -7,7 +7,7 @@
 pub mod rounds;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use rkafka::client::{Event, Hooks, Message, Producer, Status, Topic, PARTITION_UA};
+use rkafka::client::{Event, Hooks, Message, Producer, Section, Status, Topic, PARTITION_UA};
 use rkafka::conf::Conf;
 use rkafka::error::{Error, RespErr};
 use rkafka::mock::MockCluster;
@@ -249,7 +249,7 @@ impl Harness {
                 partition,
                 payload: Some(&value),
                 key,
-                headers: None,
+                headers: Section::NONE,
                 timestamp_ms: 0,
                 opaque: id,
                 block: false,
