@@ -291,11 +291,16 @@ impl Chunk {
         (bytes_of(state), count_of(state))
     }
 
+    /// Whether every claim of a sealed chunk is committed.
+    pub fn is_complete(&self, bytes: usize) -> bool {
+        self.committed.load(Acquire) as usize == bytes
+    }
+
     /// Waits until every claim of a sealed chunk is committed. A claim is a few dozen instructions old at most, unless
     /// its thread was descheduled: so spin briefly, then let it run.
     pub fn complete(&self, bytes: usize) {
         let mut spins = 0u32;
-        while self.committed.load(Acquire) as usize != bytes {
+        while !self.is_complete(bytes) {
             spins += 1;
             if spins < 64 {
                 spin_loop();

@@ -44,6 +44,8 @@ fn drain(q: &PartitionQueue<Owner>) -> Vec<usize> {
     let mut out = Vec::new();
     for mut b in batches {
         b.complete();
+        let plain = b.slices().fold(crc32c::crc32c(b"header"), crc32c::crc32c_append);
+        assert_eq!(b.crc32c_after(b"header"), plain);
         for it in b.records() {
             assert_eq!(it.record.value, Some(&[it.opaque as u8; 3][..]));
             out.push(it.opaque);
@@ -54,12 +56,13 @@ fn drain(q: &PartitionQueue<Owner>) -> Vec<usize> {
     out
 }
 
-fn model(limits: BatchLimits) {
+/// Two threads append, one of them these; it then takes what is there, as a broker thread does.
+fn model(limits: BatchLimits, mine: &'static [usize]) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
     builder.check(move || {
         let home = Arc::new(Home { pool: Pool::default(), budget: Budget::new(0, 1 << 20) });
-        let (q, o) = (Arc::new(PartitionQueue::new(home)), Arc::new(Owner::default()));
+        let (q, o) = (Arc::new(PartitionQueue::new(home, true)), Arc::new(Owner::default()));
         let other = {
             let (q, o) = (q.clone(), o.clone());
             thread::spawn(move || {
@@ -67,26 +70,33 @@ fn model(limits: BatchLimits) {
                 produce(&q, &o, 2, limits);
             })
         };
-        produce(&q, &o, 11, limits);
+        mine.iter().for_each(|&opaque| produce(&q, &o, opaque, limits));
         // A broker thread takes what is there, recycles it, and comes back for the rest.
         let mut seen = drain(&q);
         other.join().unwrap();
         seen.extend(drain(&q));
         let one: Vec<_> = seen.iter().filter(|x| **x < 10).collect();
         assert_eq!(one, [&1, &2], "{seen:?}");
-        assert_eq!(seen.len(), 3);
+        let others: Vec<_> = seen.iter().filter(|x| **x >= 10).collect();
+        assert!(others.into_iter().eq(mine), "{seen:?}");
         assert_eq!(o.lost.load(Relaxed), 0);
     });
 }
 
 #[test]
 fn appends_against_sealing_and_recycling() {
-    model(BatchLimits { bytes: 1 << 20, messages: 100 });
+    model(BatchLimits { bytes: 1 << 20, messages: 100 }, &[11]);
 }
 
 #[test]
 fn appends_that_fill_batches() {
-    model(BatchLimits { bytes: 1 << 20, messages: 1 });
+    model(BatchLimits { bytes: 1 << 20, messages: 1 }, &[11]);
+}
+
+/// A thread seals the piece, and would sum it, that another is still writing to.
+#[test]
+fn appends_to_a_piece_that_is_sealed() {
+    model(BatchLimits { bytes: 1 << 20, messages: 2 }, &[11, 12]);
 }
 
 #[test]

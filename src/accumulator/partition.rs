@@ -48,6 +48,8 @@ pub struct PartitionQueue<O: BatchOwner> {
     home: Arc<Home>,
     /// The size of the blocks it uses, an index of [`CLASSES`]: grows and shrinks with the traffic. Written under the lock.
     class: AtomicUsize,
+    /// Records go out as they are here, so that threads may sum what they filled.
+    uncompressed: bool,
     inner: Mutex<Inner<O>>,
 }
 
@@ -104,11 +106,12 @@ impl Sequence {
 }
 
 impl<O: BatchOwner> PartitionQueue<O> {
-    pub fn new(home: Arc<Home>) -> Self {
+    pub fn new(home: Arc<Home>, uncompressed: bool) -> Self {
         PartitionQueue {
             open: AtomicPtr::new(std::ptr::null_mut()),
             home,
             class: AtomicUsize::new(0),
+            uncompressed,
             inner: Mutex::new(Inner {
                 open_batch: None,
                 ready: VecDeque::new(),
@@ -160,6 +163,9 @@ impl<O: BatchOwner> PartitionQueue<O> {
         let mut change = Change::default();
         // There was a chunk and the record did not fit: the next may be larger.
         let filled = self.retire_open_chunk(&mut inner).is_some();
+        if let (true, true, Some(batch)) = (filled, self.uncompressed, &mut inner.open_batch) {
+            batch.sum_last();
+        }
         let max_len = rec.max_len();
         if let Some(b) = &inner.open_batch {
             if b.count >= limits.messages || b.bytes + max_len > limits.bytes {
@@ -210,6 +216,9 @@ impl<O: BatchOwner> PartitionQueue<O> {
             batch.pieces.push(Piece { chunk, bytes: bytes as u32, count: 1, charged });
             batch.bytes += bytes;
             batch.count += 1;
+            if self.uncompressed {
+                batch.sum_last();
+            }
         } else {
             chunk.open(opening);
             let done = chunk.append(rec, fixed);
@@ -345,7 +354,7 @@ impl<O: BatchOwner> Inner<O> {
 pub fn split<O: BatchOwner>(mut batch: Batch<O>) -> Vec<Batch<O>> {
     debug_assert!(batch.count > 1, "a single record cannot be split");
     batch.complete();
-    let queue = PartitionQueue::new(batch.home.clone());
+    let queue = PartitionQueue::new(batch.home.clone(), false);
     queue.inner.lock().next_number = batch.number;
     // The bound on records makes sure that there are parts at all: bytes are counted generously.
     let limits = BatchLimits { bytes: batch.bytes / 2, messages: batch.count.div_ceil(2) };

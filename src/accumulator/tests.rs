@@ -40,6 +40,8 @@ fn drain(q: &PartitionQueue<Owner>) -> Vec<Batch<Owner>> {
     let mut out: Vec<_> = q.lock().ready.drain(..).collect();
     for b in &mut out {
         b.complete();
+        let plain = b.slices().fold(crc32c::crc32c(b"header"), crc32c::crc32c_append);
+        assert_eq!(b.crc32c_after(b"header"), plain, "{} records, {} bytes", b.count, b.bytes);
     }
     out
 }
@@ -47,7 +49,7 @@ fn drain(q: &PartitionQueue<Owner>) -> Vec<Batch<Owner>> {
 #[test]
 fn records_come_back_in_order_with_their_entries() {
     let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
-    let q = PartitionQueue::new(h.clone());
+    let q = PartitionQueue::new(h.clone(), true);
     let value = vec![b'v'; 300];
     for i in 0..5000usize {
         let key = i.to_be_bytes();
@@ -78,7 +80,7 @@ fn records_come_back_in_order_with_their_entries() {
 #[test]
 fn batches_keep_their_limits() {
     let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
-    let q = PartitionQueue::new(h);
+    let q = PartitionQueue::new(h, true);
     let limits = BatchLimits { bytes: 10_000, messages: 50 };
     for i in 0..1000 {
         assert!(produce(&q, &o, &rec(None, Some(&vec![0; i]), 1, i), limits));
@@ -96,7 +98,7 @@ fn batches_keep_their_limits() {
 #[test]
 fn a_batch_dropped_without_a_verdict_is_told_to_its_owner() {
     let (h, o) = (home(100, 1 << 20), Arc::new(Owner::default()));
-    let q = PartitionQueue::new(h.clone());
+    let q = PartitionQueue::new(h.clone(), true);
     for i in 0..10 {
         assert!(h.budget.take(0));
         assert!(produce(&q, &o, &rec(None, None, 1, i), LIMITS));
@@ -110,7 +112,7 @@ fn a_batch_dropped_without_a_verdict_is_told_to_its_owner() {
 #[test]
 fn memory_is_bounded_and_comes_back() {
     let (h, o) = (home(0, 64 << 10), Arc::new(Owner::default()));
-    let q = PartitionQueue::new(h.clone());
+    let q = PartitionQueue::new(h.clone(), true);
     let value = [0u8; 100];
     let mut accepted = 0;
     while produce(&q, &o, &rec(None, Some(&value), 1, accepted), LIMITS) {
@@ -142,14 +144,40 @@ fn credits_are_exact() {
     assert!(b.take(7) && b.take(0) && b.take(1) && !b.take(2));
 }
 
+/// Batches of many pieces and of few, of long records and of short ones: `drain` compares their checksums.
+#[test]
+fn pieces_are_summed_by_whoever_fills_them() {
+    let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
+    for uncompressed in [true, false] {
+        let q = PartitionQueue::new(h.clone(), uncompressed);
+        let value = vec![b'v'; 200_000];
+        let mut summed = 0;
+        for round in 0..if cfg!(miri) { 1 } else { 8 } {
+            for i in 0..if cfg!(miri) { 300 } else { 6_000 } {
+                let len = if i % 1_999 == 1_998 { 100_000 + i } else { (i * 37 + round) % 250 };
+                assert!(produce(&q, &o, &rec(None, Some(&value[..len]), i as i64, i), LIMITS));
+            }
+            for mut b in drain(&q) {
+                summed += b.summed;
+                b.settle();
+            }
+        }
+        assert!(cfg!(miri) || (summed > 8) == uncompressed, "{summed} pieces were summed early");
+    }
+}
+
 /// Many threads append while one closes, settles and recycles: every record comes back once, each thread's in order.
 #[test]
 fn threads_and_recycling() {
+    append_and_recycle(BatchLimits { bytes: 3_000, messages: 40 });
+    append_and_recycle(LIMITS);
+}
+
+fn append_and_recycle(limits: BatchLimits) {
     let threads = 4;
     let each = if cfg!(miri) { 60 } else { 60_000 };
     let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
-    let q = Arc::new(PartitionQueue::new(h));
-    let limits = BatchLimits { bytes: 3_000, messages: 40 };
+    let q = Arc::new(PartitionQueue::new(h, true));
     let handles: Vec<_> = (0..threads)
         .map(|t| {
             let (q, o) = (q.clone(), o.clone());
@@ -223,7 +251,7 @@ proptest! {
             prop::option::of(prop::collection::vec(any::<u8>(), 0..200)), any::<i32>(), any::<usize>()), 1..50)
     ) {
         let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
-        let q = PartitionQueue::new(h);
+        let q = PartitionQueue::new(h, true);
         for (k, v, ts, op) in &recs {
             prop_assert!(produce(&q, &o, &rec(k.as_deref(), v.as_deref(), *ts as i64, *op), LIMITS));
         }
@@ -247,7 +275,7 @@ proptest! {
              prop::option::weighted(0.1, 0u32..100), any::<bool>()), 1..120)
     ) {
         let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
-        let q = PartitionQueue::new(h);
+        let q = PartitionQueue::new(h, true);
         let begin_us = crate::sys::clock::precise_us();
         let headers: [u8; 5] = [2, 2, b'h', 2, b'v'];
         let mut now_us = begin_us;
@@ -318,7 +346,7 @@ fn a_batch_splits_into_parts_that_are_batches_of_their_own() {
         [(2, &small), (3, &small), (1000, &small), (8, &uneven), (700, &|i| vec![b'x'; i])];
     for (n, value) in sizes {
         let (h, o) = (home(0, 1 << 20), Arc::new(Owner::default()));
-        let q = PartitionQueue::new(h.clone());
+        let q = PartitionQueue::new(h.clone(), true);
         let (first_ts, sequence) = (1_700_000_000_000i64, i32::MAX - 1);
         for i in 0..n {
             let v = value(i);

@@ -267,7 +267,7 @@ impl MainThread {
                 aux: item.aux,
             };
             if let Err(e) = self.shared.place(t, &rec, item.aux as i32, 0, Some((batch.opened, batch.opened_us))) {
-                let queue = refused.entry(e.0).or_insert_with(|| PartitionQueue::new(self.shared.home.clone()));
+                let queue = refused.entry(e.0).or_insert_with(|| PartitionQueue::new(self.shared.home.clone(), false));
                 let kept = queue.append_locked(
                     &t.unassigned,
                     &rec,

@@ -5,7 +5,7 @@ use super::shared::Shared;
 use crate::accumulator::batch::{Batch, BatchOwner};
 use crate::accumulator::partition::PartitionQueue;
 use crate::accumulator::shortcut::{Shortcuts, SLOTS};
-use crate::conf::TopicSettings;
+use crate::conf::{Compression, TopicSettings};
 use crate::error::RespErr;
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
@@ -66,7 +66,7 @@ impl Partition {
         Arc::new(Partition {
             info: info.clone(),
             index,
-            queue: PartitionQueue::new(shared.home.clone()),
+            queue: PartitionQueue::new(shared.home.clone(), info.conf.compression == Compression::None),
             shared: Arc::downgrade(shared),
             leader: AtomicI32::new(NO_LEADER),
             leader_epoch: AtomicI32::new(-1),

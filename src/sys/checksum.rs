@@ -12,12 +12,43 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     ::crc32c::crc32c_append(crc, bytes)
 }
 
+/// The CRC-32C of two stretches, one after the other, from that of each and the second's length.
+pub fn crc32c_combine(first: u32, second: u32, second_len: usize) -> u32 {
+    let powers = POWERS.iter().enumerate().filter(|(k, _)| second_len >> k & 1 == 1);
+    powers.fold(first, |crc, (_, &power)| multiply(crc, power)) ^ second
+}
+
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+/// x to the power of 8 * 2^k, modulo the polynomial: what 2^k bytes of zeros multiply a checksum with.
+static POWERS: [u32; 40] = {
+    let mut powers = [1 << (31 - 8); 40];
+    let mut k = 1;
+    while k < powers.len() {
+        powers[k] = multiply(powers[k - 1], powers[k - 1]);
+        k += 1;
+    }
+    powers
+};
+
+/// A product of polynomials modulo that of the checksum; the highest bit is the coefficient of 1.
+const fn multiply(a: u32, mut b: u32) -> u32 {
+    let mut product = 0;
+    let mut bit = 32;
+    while bit > 0 {
+        bit -= 1;
+        product ^= b & (a >> bit & 1).wrapping_neg();
+        b = b >> 1 ^ POLYNOMIAL & (b & 1).wrapping_neg();
+    }
+    product
+}
+
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[allow(unsafe_code)]
 mod x86 {
+    use super::POLYNOMIAL;
     use std::arch::x86_64::{_mm_crc32_u64, _mm_crc32_u8, _mm_prefetch, _MM_HINT_T0};
 
-    const POLYNOMIAL: u32 = 0x82f6_3b78;
     /// Bytes of each of the three streams, in long stretches and in short ones.
     const LONG: usize = 1024;
     const SHORT: usize = 128;
@@ -162,6 +193,14 @@ mod tests {
     }
 
     #[test]
+    fn long_stretches_are_combined_as_the_plain_algorithm_does() {
+        for len in [1, 0xffff, 1_000_000, 0x7fff_ffff, 0x12_3456_789a] {
+            let (a, b) = (0xdead_beef, 0x1234_5678);
+            assert_eq!(crc32c_combine(a, b, len), ::crc32c::crc32c_combine(a, b, len), "{len} bytes");
+        }
+    }
+
+    #[test]
     fn every_length_and_split_agrees_with_the_plain_algorithm() {
         let mut x = 1u32;
         let bytes: Vec<u8> = std::iter::repeat_with(|| {
@@ -177,6 +216,11 @@ mod tests {
         for n in (0..bytes.len()).step_by(step.max(13)) {
             let (a, b) = bytes.split_at(n);
             assert_eq!(crc32c_append(crc32c_append(0, a), b), ::crc32c::crc32c(&bytes), "{n} bytes first");
+            assert_eq!(
+                crc32c_combine(::crc32c::crc32c(a), ::crc32c::crc32c(b), b.len()),
+                ::crc32c::crc32c(&bytes),
+                "{n} bytes first"
+            );
         }
     }
 }

@@ -407,11 +407,10 @@ fn batch_header(b: &Batch<Partition>, transactional: bool) -> [u8; HEADER_LEN] {
     let mut bytes = [0; HEADER_LEN];
     header.write(&mut bytes);
     // The checksum covers everything after itself.
-    let mut crc = crc32c_append(0, &bytes[21..]);
-    match &b.compressed {
-        Some((_, records)) => crc = crc32c_append(crc, records),
-        None => b.slices().for_each(|s| crc = crc32c_append(crc, s)),
-    }
+    let crc = match &b.compressed {
+        Some((_, records)) => crc32c_append(crc32c_append(0, &bytes[21..]), records),
+        None => b.crc32c_after(&bytes[21..]),
+    };
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
     bytes
 }
