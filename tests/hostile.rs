@@ -156,13 +156,14 @@ fn answers_to_an_authentication() {
                 );
                 let before = memory_kib("VmRSS");
                 let id = h.one(&h.topic("t"));
+                // What is random may be an honest answer once in a while.
+                let perhaps_honest = matches!(mode, HostileMode::RandomBytes(_));
                 eventually(&format!("new connections in spite of {what}"), ms(15_000), || {
-                    cluster.accepted_connections(1) >= 3
+                    cluster.accepted_connections(1) >= 3 || perhaps_honest && h.reports() > 0
                 });
                 let grown = memory_kib("VmRSS").saturating_sub(before);
                 assert!(grown < MOST_KIB, "{what}: {grown} KiB more");
-                // What is random may be an honest answer once in a while.
-                if !matches!(mode, HostileMode::RandomBytes(_)) {
+                if !perhaps_honest {
                     assert_eq!(h.reports(), 0, "{what}");
                 }
                 cluster.set_hostile(HostileMode::None);

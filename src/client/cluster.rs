@@ -1,7 +1,7 @@
 //! Applying metadata: which brokers there are, which partitions topics have and who leads them; moving records that
 //! waited for that to their partitions.
 
-use super::broker::BrokerOp;
+use super::broker::{BrokerHandle, BrokerOp};
 use super::delivery::{Status, Verdict};
 use super::expiry;
 use super::main_thread::MainThread;
@@ -17,6 +17,14 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering::*;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// A broker that was a bootstrap broker when it was found.
+pub(super) struct Adopted {
+    id: i32,
+    bootstrap: i32,
+    host: String,
+    port: u16,
+}
 
 impl MainThread {
     pub(super) fn apply_brokers(&mut self, r: &MetadataResponse) {
@@ -48,6 +56,7 @@ impl MainThread {
                     }
                 }
                 b.send(BrokerOp::Retire);
+                self.restore_bootstrap(id);
             }
         }
     }
@@ -78,14 +87,45 @@ impl MainThread {
                 };
                 if changed {
                     b.send(BrokerOp::Address(host.to_owned(), port));
+                    self.restore_bootstrap(id);
                 }
             }
-            None => {
-                if let Err(e) = self.add_broker(id, host.to_owned(), port) {
-                    let text = format!("{host}:{port}/{id}: cannot start its thread: {e}");
-                    self.shared.error_event(RespErr::ERR__CRIT_SYS_RESOURCE, text);
-                }
-            }
+            None if self.adopt_bootstrap(id, host, port) => {}
+            None => self.start_broker(id, host.to_owned(), port),
+        }
+    }
+
+    fn start_broker(&mut self, id: i32, host: String, port: u16) {
+        if let Err(e) = self.add_broker(id, host.clone(), port) {
+            let text = format!("{host}:{port}/{id}: cannot start its thread: {e}");
+            self.shared.error_event(RespErr::ERR__CRIT_SYS_RESOURCE, text);
+        }
+    }
+
+    /// If a bootstrap broker has this address, it is this broker: its thread and its connection are taken over, which spares
+    /// both a second one, and a start its second handshake.
+    fn adopt_bootstrap(&mut self, id: i32, host: &str, port: u16) -> bool {
+        let at_address = |b: &&Arc<BrokerHandle>| {
+            let a = b.address.lock();
+            b.id < 0 && a.0 == host && a.1 == port
+        };
+        let Some(bootstrap) = self.shared.brokers.read().values().find(at_address).cloned() else { return false };
+        let known = bootstrap.known_as(id);
+        // First this: what is meant for the broker comes behind it.
+        bootstrap.send(BrokerOp::Become(known.clone()));
+        let mut brokers = self.shared.brokers.write();
+        brokers.remove(&bootstrap.id);
+        brokers.insert(id, known);
+        self.adopted.push(Adopted { id, bootstrap: bootstrap.id, host: host.to_owned(), port });
+        true
+    }
+
+    /// The broker is no longer at the address that it has in `bootstrap.servers`, or not in the cluster: others may be
+    /// found there.
+    fn restore_bootstrap(&mut self, id: i32) {
+        if let Some(i) = self.adopted.iter().position(|a| a.id == id) {
+            let a = self.adopted.swap_remove(i);
+            self.start_broker(a.bootstrap, a.host, a.port);
         }
     }
 

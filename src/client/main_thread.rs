@@ -1,6 +1,7 @@
 //! The main thread: metadata, topics and their leaders, records without a leader, statistics.
 
 use super::broker::{self, BrokerHandle, BrokerOp, LinkState};
+use super::cluster::Adopted;
 use super::expiry;
 use super::idempotence::IdRequest;
 use super::metadata::ClusterMetadata;
@@ -74,6 +75,8 @@ pub struct MainThread {
     pub(super) id_request: IdRequest,
     pub(super) transaction: Coordinator,
     threads: Vec<JoinHandle<()>>,
+    /// Brokers whose threads were bootstrap brokers'.
+    pub(super) adopted: Vec<Adopted>,
     /// Partitions that have records and no leader, by address.
     orphans: HashMap<usize, Arc<Partition>>,
     next_orphan_scan: Option<Instant>,
@@ -95,6 +98,7 @@ impl MainThread {
             shared,
             inbox,
             threads: Vec::new(),
+            adopted: Vec::new(),
             orphans: HashMap::new(),
             next_orphan_scan: None,
             next_statistics: (interval > 0).then(|| Instant::now() + Duration::from_millis(interval)),

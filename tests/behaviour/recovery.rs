@@ -146,6 +146,37 @@ fn begins_anew_when_a_broker_asks_for_it() {
     h.close(ms(5000));
 }
 
+/// A bootstrap broker that turns out to be one of the cluster's is that broker from then on, connection and all.
+#[test]
+fn keeps_the_connection_to_a_bootstrap_broker_that_is_known() {
+    let _stage = beside();
+    let c = cluster(2);
+    c.set_partition_leader("t", 0, 1).expect("a leader");
+    let h = Harness::on(&c, &[("bootstrap.servers", &first(&c))]);
+    let t = h.topic("t");
+    assert_eq!(h.wait_fate(h.one(&t), ms(5000)).err, RespErr::NO_ERROR);
+    c.set_partition_leader("t", 0, 2).expect("a leader");
+    assert_eq!(h.wait_fate(h.one(&t), ms(5000)).err, RespErr::NO_ERROR);
+    assert_eq!((c.accepted_connections(1), c.accepted_connections(2)), (1, 1));
+    h.close(ms(5000));
+}
+
+/// When the client forgets that broker, its address is one of `bootstrap.servers` again.
+#[test]
+fn asks_a_forgotten_bootstrap_broker_as_one() {
+    let _stage = beside();
+    let c = cluster(1);
+    let h = Harness::on(&c, &[("topic.metadata.refresh.interval.ms", "50"), ("message.timeout.ms", "5000")]);
+    let t = h.topic("t");
+    assert_eq!(h.wait_fate(h.one(&t), ms(5000)).err, RespErr::NO_ERROR);
+    for connections in 2..5 {
+        c.push_request_errors(METADATA, &[129]);
+        eventually("the client finds the cluster anew", ms(5000), || c.accepted_connections(1) == connections);
+        assert_eq!(h.wait_fate(h.one(&t), ms(10_000)).err, RespErr::NO_ERROR);
+    }
+    h.close(ms(5000));
+}
+
 #[test]
 fn closes_a_connection_after_as_many_time_outs_as_allowed() {
     let _stage = alone();

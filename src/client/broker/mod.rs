@@ -43,6 +43,8 @@ pub enum BrokerOp {
     Connect,
     /// Main → broker: close the connection if nothing needs it.
     Release,
+    /// Main → broker: this bootstrap broker is known now. The thread goes on by this handle, with the connection that it has.
+    Become(Arc<BrokerHandle>),
     /// Main → broker: the broker is no longer in the cluster; give everything back and end.
     Retire,
     /// Main → broker: end, giving what is in flight back or its verdict.
@@ -121,6 +123,12 @@ pub struct BrokerHandle {
     pub id: i32,
     /// Host and port.
     pub address: Mutex<(String, u16)>,
+    thread: Arc<ThreadSide>,
+}
+
+/// The thread behind a handle: how to reach it, and how its connection fares. A bootstrap broker that becomes known has two
+/// handles for a time, and one thread.
+pub struct ThreadSide {
     ops: Sender<BrokerOp>,
     inbox: Receiver<BrokerOp>,
     wake: Wake,
@@ -135,12 +143,17 @@ pub struct BrokerHandle {
     pub counters: BrokerCounters,
 }
 
+impl std::ops::Deref for BrokerHandle {
+    type Target = ThreadSide;
+    fn deref(&self) -> &ThreadSide {
+        &self.thread
+    }
+}
+
 impl BrokerHandle {
     pub fn new(id: i32, host: String, port: u16) -> io::Result<Arc<BrokerHandle>> {
         let (ops, inbox) = unbounded();
-        Ok(Arc::new(BrokerHandle {
-            id,
-            address: Mutex::new((host, port)),
+        let thread = Arc::new(ThreadSide {
             ops,
             inbox,
             wake: Wake::new()?,
@@ -150,7 +163,13 @@ impl BrokerHandle {
             state_since: Mutex::new(std::time::Instant::now()),
             failures: AtomicI32::new(0),
             counters: BrokerCounters::default(),
-        }))
+        });
+        Ok(Arc::new(BrokerHandle { id, address: Mutex::new((host, port)), thread }))
+    }
+
+    /// Another handle of its thread, under this id.
+    pub fn known_as(&self, id: i32) -> Arc<BrokerHandle> {
+        Arc::new(BrokerHandle { id, address: Mutex::new(self.address.lock().clone()), thread: self.thread.clone() })
     }
 
     /// `host:port/id`, as logs and statistics name it.
@@ -165,6 +184,14 @@ impl BrokerHandle {
     pub fn node_name(&self) -> String {
         let a = self.address.lock();
         format!("{}:{}", a.0, a.1)
+    }
+
+    fn thread_name(&self) -> String {
+        if self.id >= 0 {
+            format!("rk:b{}", self.id)
+        } else {
+            format!("rk:boot{}", -1 - self.id)
+        }
     }
 
     pub fn send(&self, op: BrokerOp) {

@@ -10,12 +10,13 @@ use crate::client::log::WARNING;
 use crate::client::shared::Shared;
 use crate::client::spawn;
 use crate::client::topic::Partition;
-use crate::conf::AddressFamily;
+use crate::conf::{AddressFamily, DebugContexts};
 use crate::error::RespErr;
 use crate::protocol::records::codec::CompressCtx;
 use crate::security::sasl::Exchange;
 use crate::sys::clock;
 use crate::sys::poll::{poll, PollFd};
+use crate::sys::rename_thread;
 use crate::sys::socket::{Family, Options};
 use std::collections::VecDeque;
 use std::io;
@@ -67,8 +68,7 @@ pub struct BrokerThread {
 
 /// Starts the thread of a broker.
 pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandle<()>> {
-    let name = if me.id >= 0 { format!("rk:b{}", me.id) } else { format!("rk:boot{}", -1 - me.id) };
-    spawn::guarded(shared.clone(), name, move || {
+    spawn::guarded(shared.clone(), me.thread_name(), move || {
         let s = &shared.settings;
         let now = Instant::now();
         let socket_options = Options {
@@ -157,11 +157,28 @@ impl BrokerThread {
                         self.close_idle();
                     }
                 }
+                BrokerOp::Become(handle) => self.become_known(handle),
                 BrokerOp::Retire => {
                     self.retire();
                 }
                 BrokerOp::Stop => self.stopping = true,
             }
+        }
+    }
+
+    /// This bootstrap broker is known from now on. A connection stays as it is; one that could not be had is tried anew, since
+    /// the cluster says that the broker is there.
+    fn become_known(&mut self, handle: Arc<BrokerHandle>) {
+        self.shared.debug(DebugContexts::BROKER, "NODE", || format!("{} is {}", self.me.name(), handle.name()));
+        self.me = handle;
+        rename_thread(&self.me.thread_name());
+        if let Link::Down { retry_at } = &mut self.link {
+            *retry_at = Instant::now();
+            self.backoff_ms = 0;
+            self.reported_down = false;
+            self.reported_insecure = false;
+            self.me.failures.store(0, Relaxed);
+            self.me.set_state(LinkState::Init);
         }
     }
 
