@@ -100,6 +100,8 @@ pub const KNOWN: u8 = 1;
 
 /// Partitions live in segments of doubling size that are never moved, so that readers need no lock.
 const SEGMENTS: usize = 24;
+/// So many are found without looking for their segment.
+const NEAR: usize = 32;
 
 pub struct TopicState {
     pub info: Arc<TopicInfo>,
@@ -107,6 +109,8 @@ pub struct TopicState {
     pub state: AtomicU8,
     count: AtomicI32,
     segments: [OnceLock<Box<[Arc<Partition>]>>; SEGMENTS],
+    /// The first of those in `segments`.
+    near: [OnceLock<Arc<Partition>>; NEAR],
     /// Where records wait until the partitions are known.
     pub unassigned: Arc<Partition>,
     /// Sticky partitions, one for each group of threads, so that threads do not meet in one chunk.
@@ -147,6 +151,7 @@ impl TopicState {
             state: AtomicU8::new(UNKNOWN),
             count: AtomicI32::new(0),
             segments: std::array::from_fn(|_| OnceLock::new()),
+            near: std::array::from_fn(|_| OnceLock::new()),
             sticky: std::array::from_fn(|_| CachePadded::new(AtomicI32::new(0))),
             shortcut: Shortcuts::default(),
             round_robin: CachePadded::new(AtomicU32::new(0)),
@@ -164,7 +169,11 @@ impl TopicState {
     /// Partition `i`, if the topic has or had one.
     #[inline(always)]
     pub fn partition(&self, i: i32) -> Option<&Arc<Partition>> {
-        let (segment, at) = locate(u32::try_from(i).ok()?);
+        let i = u32::try_from(i).ok()?;
+        if let Some(slot) = self.near.get(i as usize) {
+            return slot.get();
+        }
+        let (segment, at) = locate(i);
         self.segments.get(segment)?.get()?.get(at)
     }
 
@@ -178,6 +187,10 @@ impl TopicState {
                     let first = (1i32 << k) - 1;
                     (first..first + (1 << k)).map(|i| Partition::new(shared, &self.info, i)).collect()
                 });
+            }
+            let made = self.segments[..=last].iter().filter_map(OnceLock::get).flat_map(|segment| segment.iter());
+            for (slot, p) in self.near.iter().zip(made) {
+                slot.get_or_init(|| p.clone());
             }
         }
         let before = self.count.swap(n, AcqRel);

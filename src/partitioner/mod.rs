@@ -104,7 +104,7 @@ pub fn hash_key(kind: PartitionerKind, key: &[u8]) -> u32 {
 /// The partition out of `n` for a message with this key; no key counts as an empty one. For `random` and
 /// `uniform_sticky` it is a random one. `round_robin` depends on what went before, which the caller counts; here it is 0,
 /// as is everything when `n` is not positive.
-#[inline]
+#[inline(always)]
 pub fn partition_for_key(kind: PartitionerKind, key: Option<&[u8]>, n: i32) -> i32 {
     if n <= 0 {
         return 0;
@@ -112,8 +112,9 @@ pub fn partition_for_key(kind: PartitionerKind, key: Option<&[u8]>, n: i32) -> i
     if matches!(kind, PartitionerKind::Random | PartitionerKind::UniformSticky) {
         return any(n);
     }
-    // Less than n, so it fits.
-    (hash_key(kind, key.unwrap_or_default()) % n as u32) as i32
+    let (hash, n) = (hash_key(kind, key.unwrap_or_default()), n as u32);
+    // Less than n, so it fits. Most counts are powers of two, and a division takes its time.
+    (if n.is_power_of_two() { hash & (n - 1) } else { hash % n }) as i32
 }
 
 /// A random one. On its own, so that the way by a hash has all registers.
