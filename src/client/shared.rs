@@ -224,15 +224,15 @@ impl Shared {
             let sequenced = batch.base_sequence >= 0;
             self.transaction_messages_failed(&batch.owner, batch.count, verdict.err, sequenced);
         }
-        // Its memory, and what else waits to be used again, may not be needed any more.
-        if !self.trimming.load(Relaxed) && !self.trimming.swap(true, AcqRel) {
-            let _ = self.main.send(MainOp::Trim);
-        }
         let delivery = Delivery::new(batch, verdict, own);
         let wanted = self.hooks.want_delivery
             && (self.hooks.want_every_delivery || !self.settings.delivery_report_only_error || !delivery.clean());
         if wanted {
             self.events.push(Event::Delivery(delivery));
+        }
+        // The application first. The batch's memory, and what else waits to be used again, may not be needed any more.
+        if !self.trimming.load(Relaxed) && !self.trimming.swap(true, AcqRel) {
+            let _ = self.main.send(MainOp::Trim);
         }
     }
 

@@ -82,8 +82,11 @@ fn are_unsure_where_the_broker_took_it_and_the_answer_is_lost() {
 #[test]
 fn are_unsure_where_the_leader_appended_and_then_refused() {
     let _stage = beside();
-    let (h, t) =
-        Harness::ready(1, &[("message.timeout.ms", "400"), ("retry.backoff.ms", "20"), ("retry.backoff.max.ms", "20")]);
+    // Two attempts each, neither of them in flight when the time is over: what is in flight then is unsure.
+    let (h, t) = Harness::ready(
+        1,
+        &[("message.timeout.ms", "400"), ("retry.backoff.ms", "280"), ("retry.backoff.max.ms", "280")],
+    );
     for code in [3, 6, 56] {
         for appended in [true, false] {
             if appended {

@@ -188,6 +188,8 @@ impl BrokerThread {
         self.backoff_ms = 0;
         self.reported_down = false;
         self.reported_insecure = false;
+        // What the client waits for first; to wake the main thread takes its time.
+        self.send_what_is_due();
         let _ = self.shared.main.send(MainOp::BrokerUp);
     }
 
