@@ -11,7 +11,7 @@ use crate::accumulator::partition::PartitionQueue;
 use crate::accumulator::record::RecordRef;
 use crate::conf::DebugContexts;
 use crate::error::RespErr;
-use crate::protocol::messages::metadata::{MetadataResponse, MetadataTopic};
+use crate::protocol::messages::metadata::{MetadataPartition, MetadataResponse, MetadataTopic};
 use crate::sys::clock::Tick;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::*;
@@ -172,18 +172,10 @@ impl MainThread {
         }
         let before = t.partition_count();
         t.set_partition_count(&self.shared, n);
-        let mut complete = n > 0;
-        let mut available = Vec::with_capacity(r.partitions.len());
-        for rp in &r.partitions {
-            let Some(p) = t.partition(rp.partition_index) else { continue };
-            if rp.leader_id >= 0 && self.shared.brokers.read().contains_key(&rp.leader_id) {
-                available.push(rp.partition_index);
-                self.set_leader(p, rp.leader_id, rp.leader_epoch, recreated);
-            } else {
-                complete = false;
-                self.set_leader(p, NO_LEADER, -1, recreated);
-            }
-        }
+        let led = |rp: &MetadataPartition| rp.leader_id >= 0 && self.shared.brokers.read().contains_key(&rp.leader_id);
+        let listed = || r.partitions.iter().filter(|rp| t.partition(rp.partition_index).is_some());
+        let mut available: Vec<i32> = listed().filter(|rp| led(rp)).map(|rp| rp.partition_index).collect();
+        let complete = n > 0 && listed().all(led);
         available.sort_unstable();
         *t.available.write() = available.into();
         if n < before {
@@ -198,6 +190,13 @@ impl MainThread {
                 slot.store(rand::random_range(0..n), Relaxed);
             }
             self.assign_waiting(t);
+        }
+        // Not before the topic is known: else messages that waited for it could be sent and reported before that, and what is
+        // produced behind them be taken for messages to an unknown topic.
+        for rp in &r.partitions {
+            let Some(p) = t.partition(rp.partition_index) else { continue };
+            let (leader, epoch) = if led(rp) { (rp.leader_id, rp.leader_epoch) } else { (NO_LEADER, -1) };
+            self.set_leader(p, leader, epoch, recreated);
         }
         if complete {
             self.asker.satisfied(&t.info.name);
