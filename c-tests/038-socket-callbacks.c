@@ -77,7 +77,7 @@ static rk_producer_t *producer(rk_mock_cluster_t *mock, app_t *app) {
 static void delivers(rk_mock_cluster_t *mock, app_t app) {
     rk_producer_t *rk = producer(mock, &app);
     for (int i = 0; i < 1000; i++)
-        CHECK_OK(test_produce(rk, "t", RK_PARTITION_UA, "x", NULL));
+        CHECK_OK(test_produce(rk, "t", i % 2, "x", NULL)); /* led by two brokers */
     CHECK_OK(rk_producer_flush(rk, 20000));
     CHECK_INT(app.count, 1000);
     rk_producer_destroy(rk);
@@ -101,11 +101,12 @@ int main(void) {
     char why[512] = "";
     rk_mock_cluster_t *mock = rk_mock_cluster_new(2, why, sizeof why);
     CHECK(mock != NULL);
+    CHECK_OK(rk_mock_topic_create(mock, "t", 2, 1));
     app_t app = {0};
     delivers(mock, app);
     app.block = 1;
     delivers(mock, app);
-    CHECK(made >= 2 && connected == made);
+    CHECK(made >= 4 && connected == made);
     app.refuse = 1;
     fails(mock, app, EACCES);
     app.no_sockets = 1;
