@@ -172,10 +172,15 @@ impl MainThread {
         }
         let before = t.partition_count();
         t.set_partition_count(&self.shared, n);
-        let led = |rp: &MetadataPartition| rp.leader_id >= 0 && self.shared.brokers.read().contains_key(&rp.leader_id);
-        let listed = || r.partitions.iter().filter(|rp| t.partition(rp.partition_index).is_some());
-        let mut available: Vec<i32> = listed().filter(|rp| led(rp)).map(|rp| rp.partition_index).collect();
-        let complete = n > 0 && listed().all(led);
+        let leader_of = |rp: &MetadataPartition| match rp.leader_id {
+            id if id >= 0 && self.shared.brokers.read().contains_key(&id) => (id, rp.leader_epoch),
+            _ => (NO_LEADER, -1),
+        };
+        let leaders: Vec<_> =
+            r.partitions.iter().filter_map(|rp| Some((t.partition(rp.partition_index)?, leader_of(rp)))).collect();
+        let mut available: Vec<i32> =
+            leaders.iter().filter(|(_, (leader, _))| *leader != NO_LEADER).map(|(p, _)| p.index).collect();
+        let complete = n > 0 && available.len() == leaders.len();
         available.sort_unstable();
         *t.available.write() = available.into();
         if n < before {
@@ -193,9 +198,7 @@ impl MainThread {
         }
         // Not before the topic is known: else messages that waited for it could be sent and reported before that, and what is
         // produced behind them be taken for messages to an unknown topic.
-        for rp in &r.partitions {
-            let Some(p) = t.partition(rp.partition_index) else { continue };
-            let (leader, epoch) = if led(rp) { (rp.leader_id, rp.leader_epoch) } else { (NO_LEADER, -1) };
+        for (p, (leader, epoch)) in leaders {
             self.set_leader(p, leader, epoch, recreated);
         }
         if complete {
