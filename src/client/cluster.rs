@@ -192,7 +192,7 @@ impl MainThread {
         }
         if n > 0 && t.state.load(Acquire) == UNKNOWN {
             for slot in &t.sticky {
-                slot.store(rand::random_range(0..n), Relaxed);
+                slot.store(fastrand::i32(0..n), Relaxed);
             }
             self.assign_waiting(t);
         }

@@ -74,7 +74,7 @@ impl Asker {
             not_before: None,
             queries: Vec::new(),
             next_tag: 1,
-            turn: rand::random_range(0..1024),
+            turn: fastrand::usize(0..1024),
             fast: Duration::from_millis(s.metadata_refresh_fast_interval_ms.max(1) as u64),
             slow: Duration::from_millis(s.retry_backoff_max_ms.max(s.metadata_refresh_fast_interval_ms) as u64),
             refresh,

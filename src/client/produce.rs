@@ -318,7 +318,7 @@ impl Shared {
     /// (KIP-480, KIP-794).
     fn rotate(&self, t: &TopicState, previous: i32, hint: usize) -> i32 {
         let available = t.available.read().clone();
-        let mut rng = rand::rng();
+        let mut rng = fastrand::Rng::new();
         let next = if available.is_empty() {
             let all: Vec<i32> = (0..t.partition_count()).collect();
             sticky::choose(&all, None, previous, &mut rng)

@@ -7,7 +7,6 @@
 mod hash;
 pub mod sticky;
 
-use rand::RngExt;
 use std::fmt;
 use std::str::FromStr;
 
@@ -121,7 +120,7 @@ pub fn partition_for_key(kind: PartitionerKind, key: Option<&[u8]>, n: i32) -> i
 #[cold]
 #[inline(never)]
 fn any(n: i32) -> i32 {
-    rand::rng().random_range(0..n)
+    fastrand::i32(0..n)
 }
 
 impl fmt::Display for PartitionerKind {

@@ -1,13 +1,13 @@
 //! The next partition for messages without a key: uniform (KIP-480), or more often to where little waits (KIP-794).
 
-use rand::{Rng, RngExt};
+use fastrand::Rng;
 
 /// Chooses one of `available`, the partitions that have a leader.
 ///
 /// With `loads`, what waits for each of `available` in the same order, a partition is chosen with the probability of
 /// (greatest load + 1 − its own load) over the sum of those; `previous` may be chosen again. Without, all but
 /// `previous` are equally likely. Returns `previous` when nothing is available, and ignores `loads` of another length.
-pub fn choose<R: Rng + ?Sized>(available: &[i32], loads: Option<&[u32]>, previous: i32, rng: &mut R) -> i32 {
+pub fn choose(available: &[i32], loads: Option<&[u32]>, previous: i32, rng: &mut Rng) -> i32 {
     match (available, loads) {
         ([], _) => previous,
         ([only], _) => *only,
@@ -16,12 +16,12 @@ pub fn choose<R: Rng + ?Sized>(available: &[i32], loads: Option<&[u32]>, previou
     }
 }
 
-fn by_load<R: Rng + ?Sized>(available: &[i32], loads: &[u32], rng: &mut R) -> i32 {
+fn by_load(available: &[i32], loads: &[u32], rng: &mut Rng) -> i32 {
     let ceiling = u64::from(loads.iter().copied().max().unwrap_or(0)) + 1;
     let weight = |load: u32| ceiling - u64::from(load);
     // Every weight is at least 1, so the sum is not 0; a sum of 2^32 such weights still fits.
     let total: u64 = loads.iter().map(|load| weight(*load)).sum();
-    let mut drawn = rng.random_range(0..total);
+    let mut drawn = rng.u64(0..total);
     for (partition, load) in available.iter().zip(loads) {
         let weight = weight(*load);
         if drawn < weight {
@@ -32,25 +32,23 @@ fn by_load<R: Rng + ?Sized>(available: &[i32], loads: &[u32], rng: &mut R) -> i3
     unreachable!("the draw is less than the sum of the weights")
 }
 
-fn uniform<R: Rng + ?Sized>(available: &[i32], previous: i32, rng: &mut R) -> i32 {
+fn uniform(available: &[i32], previous: i32, rng: &mut Rng) -> i32 {
     let Some(at) = available.iter().position(|partition| *partition == previous) else {
-        return available[rng.random_range(0..available.len())];
+        return available[rng.usize(0..available.len())];
     };
     // One of the others: count past the previous one.
-    let other = rng.random_range(0..available.len() - 1);
+    let other = rng.usize(0..available.len() - 1);
     available[if other < at { other } else { other + 1 }]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::rngs::StdRng;
-    use rand::SeedableRng;
 
     const DRAWS: usize = 60_000;
 
     fn shares(available: &[i32], loads: Option<&[u32]>, previous: i32) -> Vec<f64> {
-        let mut rng = StdRng::seed_from_u64(7);
+        let mut rng = Rng::with_seed(7);
         let mut counts = vec![0usize; available.len()];
         for _ in 0..DRAWS {
             let chosen = choose(available, loads, previous, &mut rng);
@@ -84,7 +82,7 @@ mod tests {
 
     #[test]
     fn few_or_none() {
-        let mut rng = StdRng::seed_from_u64(1);
+        let mut rng = Rng::with_seed(1);
         assert_eq!(choose(&[], None, 4, &mut rng), 4);
         assert_eq!(choose(&[2], None, 2, &mut rng), 2);
         assert_eq!(choose(&[2], Some(&[9]), -1, &mut rng), 2);

@@ -4,7 +4,7 @@
 /// The CRC-32C of what `crc` is the CRC-32C of, followed by `bytes`.
 pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    if std::arch::is_x86_feature_detected!("sse4.2") {
+    if x86::has_instruction() {
         // SAFETY: the processor has the instructions that `append` is compiled for.
         #[allow(unsafe_code)]
         return unsafe { x86::append(crc, bytes) };
@@ -47,7 +47,28 @@ const fn multiply(a: u32, mut b: u32) -> u32 {
 #[allow(unsafe_code)]
 mod x86 {
     use super::POLYNOMIAL;
-    use std::arch::x86_64::{_mm_crc32_u64, _mm_crc32_u8, _mm_prefetch, _MM_HINT_T0};
+    use std::arch::x86_64::{__cpuid, _mm_crc32_u64, _mm_crc32_u8, _mm_prefetch, _MM_HINT_T0};
+    use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+    /// Whether the processor has SSE 4.2. The standard library's detection asks for every feature at once, and where the
+    /// machine is a virtual one each of those questions goes to the hypervisor: tens of microseconds of a client's start.
+    // The intrinsic is a safe function in later versions of Rust.
+    #[allow(unused_unsafe)]
+    #[inline]
+    pub fn has_instruction() -> bool {
+        const SSE_4_2: u32 = 1 << 20;
+        const UNKNOWN: u8 = 2;
+        static KNOWN: AtomicU8 = AtomicU8::new(UNKNOWN);
+        match KNOWN.load(Relaxed) {
+            UNKNOWN => {
+                // SAFETY: every processor of this architecture has CPUID and its first leaf.
+                let has = unsafe { __cpuid(1) }.ecx & SSE_4_2 != 0;
+                KNOWN.store(u8::from(has), Relaxed);
+                has
+            }
+            known => known == 1,
+        }
+    }
 
     /// Bytes of each of the three streams, in long stretches and in short ones.
     const LONG: usize = 1024;

@@ -16,7 +16,6 @@ use crate::protocol::messages::sasl_handshake::{SaslHandshakeRequest, SaslHandsh
 use crate::protocol::{negotiate, Reader, Writer};
 use crate::security::sasl::oauth::printable;
 use crate::security::sasl::{Exchange, Step};
-use rand::RngExt;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -154,7 +153,7 @@ impl BrokerThread {
         self.auth_attempts = 0;
         if let (Link::Up(conn), true) = (&mut self.link, lifetime_ms > 0) {
             // Early enough for a slow answer, and not with every client at once.
-            let part = rand::rng().random_range(85..=95u64);
+            let part = fastrand::u64(85..=95);
             let wait = Duration::from_millis((lifetime_ms as u64).saturating_mul(part) / 100);
             conn.session_ends = Instant::now().checked_add(wait);
         }

@@ -13,7 +13,6 @@ use crate::error::RespErr;
 use crate::protocol::api::ApiKey;
 use crate::security::tls;
 use crate::sys::socket::{self, Tcp};
-use rand::RngExt;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -216,7 +215,7 @@ impl BrokerThread {
             (self.backoff_ms * 2).min(s.reconnect_backoff_max_ms as u64)
         };
         // −25 % to +50 %, so that many clients do not come back at once.
-        let jittered = self.backoff_ms * rand::rng().random_range(75..=150u64) / 100;
+        let jittered = self.backoff_ms * fastrand::u64(75..=150) / 100;
         let wait = Duration::from_millis(jittered.min((s.reconnect_backoff_max_ms as u64).max(self.backoff_ms)));
         let old = std::mem::replace(&mut self.link, Link::Down { retry_at: now + wait });
         self.me.set_state(LinkState::Down);

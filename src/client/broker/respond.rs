@@ -24,7 +24,6 @@ use crate::protocol::messages::produce::{PartitionResponse, ProduceResponse};
 use crate::protocol::Reader;
 use crate::security::tls::explain;
 use crate::sys::clock;
-use rand::RngExt;
 use std::io;
 use std::sync::atomic::Ordering::*;
 use std::time::{Duration, Instant};
@@ -472,7 +471,7 @@ impl BrokerThread {
             _ => doubled,
         };
         // ±20 %, so that partitions and clients do not come back all at once.
-        let jittered = doubled.min(s.retry_backoff_max_ms as u64) * rand::rng().random_range(80..=120u64) / 100;
+        let jittered = doubled.min(s.retry_backoff_max_ms as u64) * fastrand::u64(80..=120) / 100;
         let at = now + Duration::from_millis(jittered);
         batch.not_before = Some(at);
         if batch.attempts > 0 {

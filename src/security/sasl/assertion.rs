@@ -4,7 +4,7 @@ use crate::conf::{AssertionSettings, Secret};
 use crate::security::tls::{private_key, read_file};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use base64::Engine;
-use rand::RngExt;
+use ring::rand::{generate, SystemRandom};
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::SignatureScheme;
 use serde_json::{Map, Value};
@@ -33,7 +33,7 @@ pub fn assertion(s: &AssertionSettings, now_ms: i64) -> Result<Secret, String> {
         template(&read_short(property, &s.template_file)?)
             .map_err(|e| format!("`{property}`: {}: {e}", s.template_file))?
     };
-    sign(s, &complete(s, header, claims, now_ms))
+    sign(s, &complete(s, header, claims, now_ms)?)
 }
 
 fn read_short(property: &str, path: &str) -> Result<Zeroizing<Vec<u8>>, String> {
@@ -57,7 +57,12 @@ pub fn template(json: &[u8]) -> Result<(Object, Object), String> {
 }
 
 /// What is signed: header and claims with what the settings say, encoded.
-fn complete(s: &AssertionSettings, mut header: Object, mut claims: Object, now_ms: i64) -> Zeroizing<String> {
+fn complete(
+    s: &AssertionSettings,
+    mut header: Object,
+    mut claims: Object,
+    now_ms: i64,
+) -> Result<Zeroizing<String>, String> {
     let now = now_ms / 1000;
     header.insert("alg".to_owned(), s.algorithm.name().into());
     header.insert("typ".to_owned(), "JWT".into());
@@ -70,11 +75,12 @@ fn complete(s: &AssertionSettings, mut header: Object, mut claims: Object, now_m
         }
     }
     if s.with_id {
-        let id: [u8; 16] = rand::rng().random();
-        claims.insert("jti".to_owned(), BASE64URL.encode(id).into());
+        let id =
+            generate::<[u8; 16]>(&SystemRandom::new()).map_err(|_| "the system gives no random numbers".to_owned())?;
+        claims.insert("jti".to_owned(), BASE64URL.encode(id.expose()).into());
     }
     let part = |o: Object| BASE64URL.encode(Value::Object(o).to_string());
-    Zeroizing::new(format!("{}.{}", part(header), part(claims)))
+    Ok(Zeroizing::new(format!("{}.{}", part(header), part(claims))))
 }
 
 /// Adds the signature (RFC 7518: RS256 or ES256).
@@ -147,7 +153,7 @@ mod tests {
             not_before_seconds: 60,
             ..AssertionSettings::default()
         };
-        let unsigned = complete(&s, header, claims, 1_000_999);
+        let unsigned = complete(&s, header, claims, 1_000_999).expect("random numbers");
         let parts: Vec<Value> =
             unsigned.split('.').map(|p| serde_json::from_slice(&BASE64URL.decode(p).unwrap()).unwrap()).collect();
         assert_eq!(parts[0], json!({"alg": "ES256", "kid": "7", "typ": "JWT"}));
