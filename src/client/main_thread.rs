@@ -13,7 +13,7 @@ use super::transaction::Coordinator;
 use crate::conf::DebugContexts;
 use crate::error::RespErr;
 use crate::protocol::messages::metadata::MetadataResponse;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::Sender;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::*;
 use std::sync::Arc;
@@ -64,13 +64,14 @@ pub enum MainOp {
         reply: Sender<Result<ClusterMetadata, RespErr>>,
         until: Instant,
     },
+    /// Broker: something was served in the main thread's place (`Desk`), after which it has to look at its timers.
+    Timers,
     /// Application: end.
     Stop,
 }
 
 pub struct MainThread {
     pub(super) shared: Arc<Shared>,
-    inbox: Receiver<MainOp>,
     pub(super) asker: Asker,
     pub(super) id_request: IdRequest,
     pub(super) transaction: Coordinator,
@@ -89,14 +90,13 @@ pub struct MainThread {
 const TRIM_INTERVAL: Duration = Duration::from_secs(1);
 
 impl MainThread {
-    pub fn new(shared: Arc<Shared>, inbox: Receiver<MainOp>) -> MainThread {
+    pub fn new(shared: Arc<Shared>) -> MainThread {
         let interval = shared.settings.statistics_interval_ms as u64;
         MainThread {
             asker: Asker::new(&shared),
             id_request: IdRequest::new(shared.ids.enabled() && !shared.txn.enabled()),
             transaction: Coordinator::default(),
             shared,
-            inbox,
             threads: Vec::new(),
             adopted: Vec::new(),
             orphans: HashMap::new(),
@@ -107,7 +107,7 @@ impl MainThread {
         }
     }
 
-    /// Makes the bootstrap brokers' threads. Called before `run`, so that a failure reaches `rk_producer_new`.
+    /// Makes the bootstrap brokers' threads. Called before the main thread is started, so that a failure reaches `rk_producer_new`.
     pub fn start_bootstrap(&mut self, addresses: &[(String, u16)]) -> Result<(), String> {
         for (i, (host, port)) in addresses.iter().enumerate() {
             self.add_broker(-1 - i as i32, host.clone(), *port)
@@ -128,29 +128,17 @@ impl MainThread {
         Ok(())
     }
 
-    pub fn run(mut self) {
-        loop {
-            let now = Instant::now();
-            let op = match self.next_timer() {
-                Some(at) => self.inbox.recv_timeout(at.saturating_duration_since(now)),
-                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match op {
-                Ok(MainOp::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(op) => self.serve(op),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            self.run_timers();
-        }
-        self.stop();
-    }
-
-    fn next_timer(&self) -> Option<Instant> {
+    pub(super) fn next_timer(&self) -> Option<Instant> {
         let timers = [self.next_orphan_scan, self.next_statistics, self.next_trim, self.asker.next_timer()];
         timers.into_iter().chain([self.id_request.at, self.transaction.next_timer()]).flatten().min()
     }
 
-    fn serve(&mut self, op: MainOp) {
+    /// There are requests to be sent that wait for no timer.
+    pub(super) fn has_more_to_ask(&self) -> bool {
+        self.shared.ids.enabled() || self.asker.has_unsent_queries()
+    }
+
+    pub(super) fn serve(&mut self, op: MainOp) {
         match op {
             MainOp::NewTopic(topic) => self.asker.want(&topic.state.info.name, Instant::now()),
             MainOp::Look(p) => self.look(p),
@@ -166,14 +154,14 @@ impl MainThread {
             MainOp::BrokerDown => self.broker_down(),
             MainOp::NeedProducerId => self.producer_id_needed(),
             MainOp::ProducerId(result) => self.producer_id_arrived(result),
-            MainOp::Transaction | MainOp::Trim => {}
+            MainOp::Transaction | MainOp::Trim | MainOp::Timers => {}
             MainOp::Answer { tag, result } => self.transaction_answer(tag, result),
             MainOp::Query { all, topic, reply, until } => self.asker.query(all, topic, reply, until),
             MainOp::Stop => {}
         }
     }
 
-    fn run_timers(&mut self) {
+    pub(super) fn run_timers(&mut self) {
         let now = Instant::now();
         if self.next_orphan_scan.is_some_and(|t| now >= t) {
             self.scan_orphans(now);
@@ -318,7 +306,7 @@ impl MainThread {
     }
 
     /// Ends every thread and reports what is still queued.
-    fn stop(mut self) {
+    pub(super) fn stop(mut self) {
         let handles: Vec<_> = self.shared.brokers.read().values().cloned().collect();
         handles.iter().for_each(|b| b.send(BrokerOp::Stop));
         for t in std::mem::take(&mut self.threads) {

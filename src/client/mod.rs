@@ -3,6 +3,7 @@
 mod broker;
 mod cluster;
 mod delivery;
+mod desk;
 mod events;
 mod expiry;
 mod forks;

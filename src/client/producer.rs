@@ -1,6 +1,7 @@
 //! The producer handle: what the C API and other front ends are made of.
 
 use super::broker::BrokerOp;
+use super::desk::Desk;
 use super::events::Event;
 use super::expiry;
 use super::forks;
@@ -75,15 +76,18 @@ impl Producer {
         let security = &settings.security;
         let tls = security.protocol.tls().then(|| TlsContext::new(security.tls.clone())).transpose()?;
         let tokens = Tokens::new(security)?;
-        let shared = Arc::new(Shared::new(name, settings, topic_settings, hooks, log, main, (tls, tokens)));
+        let shared =
+            Arc::new(Shared::new(name, settings, topic_settings, hooks, log, (main, Desk::new(inbox)), (tls, tokens)));
         for w in &shared.settings.warnings {
             shared.log(WARNING, "CONFWARN", w);
         }
-        let mut main = MainThread::new(shared.clone(), inbox);
+        let mut main = MainThread::new(shared.clone());
         let started = main.start_bootstrap(&addresses).and_then(|()| {
             let failed = |e| format!("Failed to start a thread: {e}");
             let tokens = shared.tokens.is_some().then(|| tokens::spawn(shared.clone())).transpose().map_err(failed)?;
-            let main = spawn::guarded(shared.clone(), "rk:main".to_owned(), move || main.run());
+            shared.desk.set_up(main);
+            let desk = shared.clone();
+            let main = spawn::guarded(shared.clone(), "rk:main".to_owned(), move || desk.desk.run());
             Ok((main.map_err(failed)?, tokens))
         });
         match started {
@@ -93,6 +97,8 @@ impl Producer {
                 Ok(Producer { shared, main, tokens, mock, generation: forks::generation() })
             }
             Err(text) => {
+                // It holds what holds it.
+                drop(shared.desk.clear());
                 shared.tokens.iter().for_each(Tokens::close);
                 shared.brokers.read().values().for_each(|b| b.send(BrokerOp::Stop));
                 Err(text)

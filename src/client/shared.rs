@@ -2,6 +2,7 @@
 
 use super::broker::BrokerHandle;
 use super::delivery::{Delivery, Verdict};
+use super::desk::Desk;
 use super::events::{Event, EventQueue};
 use super::idempotence::ProducerIds;
 use super::intercept::{RefusedFn, SendFn};
@@ -100,6 +101,7 @@ pub struct Shared {
     /// Broker threads by id; bootstrap brokers have negative ids.
     pub brokers: RwLock<HashMap<i32, Arc<BrokerHandle>>>,
     pub main: Sender<MainOp>,
+    pub desk: Desk,
     pub ids: ProducerIds,
     pub txn: Transactions,
     pub fatal: Mutex<Option<(RespErr, String)>>,
@@ -114,7 +116,7 @@ impl Shared {
         topic_settings: TopicSettings,
         hooks: Hooks,
         log: Logger,
-        main: Sender<MainOp>,
+        (main, desk): (Sender<MainOp>, Desk),
         (tls, tokens): (Option<TlsContext>, Option<Tokens>),
     ) -> Shared {
         let messages = if settings.queue_max_messages == usize::MAX { 0 } else { settings.queue_max_messages as u64 };
@@ -153,6 +155,7 @@ impl Shared {
             topics: Registry::default(),
             brokers: RwLock::new(HashMap::new()),
             main,
+            desk,
             ids,
             txn,
             fatal: Mutex::new(None),

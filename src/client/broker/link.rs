@@ -189,7 +189,7 @@ impl BrokerThread {
         self.reported_insecure = false;
         // What the client waits for first; to wake the main thread takes its time.
         self.send_what_is_due();
-        let _ = self.shared.main.send(MainOp::BrokerUp);
+        self.main_has_to_look |= self.shared.serve_or_send(MainOp::BrokerUp);
     }
 
     fn connect_failed(&mut self, code: RespErr, text: String) {

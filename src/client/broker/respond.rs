@@ -179,7 +179,8 @@ impl BrokerThread {
                     Ok(body) => {
                         self.throttle(body.throttle_time_ms);
                         let result = Ok(Box::new(body));
-                        let _ = self.shared.main.send(MainOp::Metadata { tag, from: self.me.id, result });
+                        self.main_has_to_look |=
+                            self.shared.serve_or_send(MainOp::Metadata { tag, from: self.me.id, result });
                         Ok(After::Nothing)
                     }
                     Err(text) => {

@@ -7,6 +7,7 @@ use super::{BrokerHandle, BrokerOp, LinkState, MetadataQuery, Query};
 use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict};
 use crate::client::log::WARNING;
+use crate::client::main_thread::MainOp;
 use crate::client::shared::Shared;
 use crate::client::spawn;
 use crate::client::topic::Partition;
@@ -60,6 +61,8 @@ pub struct BrokerThread {
     /// With what code requests of a link that goes down are lost.
     pub(super) abandon_code: RespErr,
     pub(super) stopping: bool,
+    /// This thread has done some of the main thread's work, which is now to look at its timers.
+    pub(super) main_has_to_look: bool,
     pub(super) family: Family,
     pub(super) socket_options: Options,
     /// When something in flight is due to be looked at.
@@ -97,6 +100,7 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             auth_attempts: 0,
             abandon_code: RespErr::ERR__TRANSPORT,
             stopping: false,
+            main_has_to_look: false,
             family: match s.broker_address_family {
                 AddressFamily::Any => Family::Any,
                 AddressFamily::V4 => Family::V4,
@@ -124,6 +128,9 @@ impl BrokerThread {
             self.run_timers(now);
             self.connect_if_wanted(now);
             self.send_what_is_due();
+            if std::mem::take(&mut self.main_has_to_look) {
+                let _ = self.shared.main.send(MainOp::Timers);
+            }
             self.wait();
         }
         self.give_everything_back();
