@@ -77,10 +77,8 @@ impl fmt::Debug for Conf {
 /// Passwords and keys are wiped.
 impl Drop for Conf {
     fn drop(&mut self) {
-        for (value, row) in self.values.iter_mut().zip(TABLE.rows()) {
-            if row.secret {
-                value.wipe();
-            }
+        for at in TABLE.secrets() {
+            self.values[at].wipe();
         }
     }
 }

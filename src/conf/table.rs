@@ -7,9 +7,6 @@ mod producer;
 mod security;
 mod topic;
 
-use fnv::FnvHashMap;
-use std::sync::LazyLock;
-
 /// Features by name for `builtin.features`.
 pub(super) static FEATURES: [&str; 14] = [
     "gzip",
@@ -276,38 +273,148 @@ impl Property {
     }
 }
 
-/// All rows and where to find them.
+/// Where the rows are, in the order of the documentation.
+const GROUPS: [&[Property]; 6] =
+    [client::ROWS, security::ROWS, producer::ROWS, topic::ROWS, consumer::ROWS, extra::ROWS];
+
+const COUNT: usize = {
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+};
+
+/// All rows and where to find them. Made by the compiler: a client's start would show what it takes to put them together.
 pub(super) struct Table {
-    rows: Vec<&'static Property>,
-    /// Nobody chooses these keys so that they collide, and the table is made anew in every process: the standard hash takes
-    /// several times as long, which a client's start shows.
-    places: FnvHashMap<(Scope, &'static str), usize>,
+    rows: [&'static Property; COUNT],
+    /// Of each row, the one that holds its value: of an alias its target.
+    holders: [u16; COUNT],
+    /// Places of rows by the hash of scope and name; a place that is taken is followed by the next one.
+    places: [u16; PLACES],
+    secrets: [u16; SECRETS],
 }
 
-pub(super) static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let groups = [client::ROWS, security::ROWS, producer::ROWS, topic::ROWS, consumer::ROWS, extra::ROWS];
-    let rows: Vec<&'static Property> = groups.into_iter().flatten().collect();
-    let places = rows.iter().enumerate().map(|(at, row)| ((row.scope, row.name), at)).collect();
-    Table { rows, places }
-});
+/// A power of two, several times as many as there are rows.
+const PLACES: usize = 1024;
+const FREE: u16 = u16::MAX;
+const _: () = assert!(COUNT < PLACES / 2, "more places are needed");
+
+const SECRETS: usize = {
+    let (mut count, mut at) = (0, 0);
+    while at < COUNT {
+        count += all_rows()[at].secret as usize;
+        at += 1;
+    }
+    count
+};
+
+pub(super) static TABLE: Table = Table::new();
+
+const fn all_rows() -> [&'static Property; COUNT] {
+    let mut rows = [&GROUPS[0][0]; COUNT];
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        let mut at = 0;
+        while at < GROUPS[group].len() {
+            rows[count] = &GROUPS[group][at];
+            count += 1;
+            at += 1;
+        }
+        group += 1;
+    }
+    rows
+}
+
+/// FNV-1a.
+const fn hash(scope: Scope, name: &[u8]) -> usize {
+    let mut hash = 0x811c_9dc5 ^ scope as u32;
+    let mut at = 0;
+    while at < name.len() {
+        hash = (hash ^ name[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    (hash ^ hash >> 16) as usize % PLACES
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while a.len() == b.len() && at < a.len() && a[at] == b[at] {
+        at += 1;
+    }
+    a.len() == b.len() && at == a.len()
+}
 
 impl Table {
+    const fn new() -> Table {
+        let rows = all_rows();
+        let mut table = Table { rows, holders: [0; COUNT], places: [FREE; PLACES], secrets: [0; SECRETS] };
+        let (mut at, mut secrets) = (0, 0);
+        while at < COUNT {
+            let mut place = hash(rows[at].scope, rows[at].name.as_bytes());
+            while table.places[place] != FREE {
+                let other = rows[table.places[place] as usize];
+                let twice =
+                    other.scope as u8 == rows[at].scope as u8 && same(other.name.as_bytes(), rows[at].name.as_bytes());
+                assert!(!twice, "two properties of one scope have the same name");
+                place = (place + 1) % PLACES;
+            }
+            table.places[place] = at as u16;
+            if rows[at].secret {
+                table.secrets[secrets] = at as u16;
+                secrets += 1;
+            }
+            at += 1;
+        }
+        at = 0;
+        while at < COUNT {
+            table.holders[at] = match rows[at].kind {
+                Kind::Alias { target, .. } => match table.place_of(rows[at].scope, target.as_bytes()) {
+                    Some(holder) => holder,
+                    None => panic!("an alias of what is not a property of its scope"),
+                },
+                _ => at as u16,
+            };
+            at += 1;
+        }
+        table
+    }
+
+    const fn place_of(&self, scope: Scope, name: &[u8]) -> Option<u16> {
+        let mut place = hash(scope, name);
+        while self.places[place] != FREE {
+            let row = self.rows[self.places[place] as usize];
+            if row.scope as u8 == scope as u8 && same(row.name.as_bytes(), name) {
+                return Some(self.places[place]);
+            }
+            place = (place + 1) % PLACES;
+        }
+        None
+    }
+
     pub fn rows(&self) -> &[&'static Property] {
         &self.rows
     }
 
+    /// The rows whose values are secrets.
+    pub fn secrets(&self) -> impl Iterator<Item = usize> + '_ {
+        self.secrets.iter().map(|at| usize::from(*at))
+    }
+
     /// The row of this very name and scope, an alias itself included.
     pub fn find(&self, scope: Scope, name: &str) -> Option<usize> {
-        self.places.get(&(scope, name)).copied()
+        self.place_of(scope, name.as_bytes()).map(usize::from)
     }
 
     /// The row that holds the value of `name`, and how values given by that name are converted.
     pub fn resolve(&self, scope: Scope, name: &str) -> Option<(usize, Convert)> {
         let at = self.find(scope, name)?;
-        match self.rows[at].kind {
-            Kind::Alias { target, convert } => Some((self.find(scope, target)?, convert)),
-            _ => Some((at, Convert::Same)),
-        }
+        let convert = match self.rows[at].kind {
+            Kind::Alias { convert, .. } => convert,
+            _ => Convert::Same,
+        };
+        Some((usize::from(self.holders[at]), convert))
     }
 }
 
