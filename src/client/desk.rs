@@ -1,47 +1,63 @@
-//! Where the main thread's state lies while that thread waits. What a broker thread brings it that the application is waiting
-//! for, the broker thread does itself then: two threads less to be woken, one after the other, before a client's first
-//! message can be sent.
+//! Where the main thread's state lies while that thread waits. What the application is waiting for, the thread that has it does
+//! itself then: fewer threads to be started and woken, one after the other, before a client's first message can be sent.
 
 use super::main_thread::{MainOp, MainThread};
 use super::shared::Shared;
+use super::spawn;
+use crate::error::RespErr;
 use crossbeam_channel::{Receiver, Select};
 use parking_lot::Mutex;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Instant;
 
+#[derive(Default)]
 pub struct Desk {
-    inbox: Receiver<MainOp>,
-    /// `None` before the main thread is started, and once it ends.
-    state: Mutex<Option<Seat>>,
+    /// `None` before the client is complete, and once it ends.
+    seat: Mutex<Option<Seat>>,
+    thread: Mutex<Thread>,
 }
 
 struct Seat {
     main: Box<MainThread>,
+    inbox: Receiver<MainOp>,
     /// Until when the main thread waits unless something comes; `None`: for ever.
     waits_until: Option<Instant>,
 }
 
+/// The main thread itself.
+#[derive(Default)]
+enum Thread {
+    #[default]
+    NotStarted,
+    Started(JoinHandle<()>),
+    /// The client is closed.
+    Over,
+}
+
 impl Desk {
-    pub fn new(inbox: Receiver<MainOp>) -> Desk {
-        Desk { inbox, state: Mutex::new(None) }
+    /// Lays the state down and begins with it, before anybody else can serve.
+    pub fn set_up<R>(&self, main: MainThread, inbox: Receiver<MainOp>, begin: impl FnOnce(&mut MainThread) -> R) -> R {
+        let mut seat = self.seat.lock();
+        let seat = seat.insert(Seat { main: Box::new(main), inbox, waits_until: Some(Instant::now()) });
+        begin(&mut seat.main)
     }
 
-    pub fn set_up(&self, main: MainThread) {
-        *self.state.lock() = Some(Seat { main: Box::new(main), waits_until: Some(Instant::now()) });
-    }
-
-    /// Takes the state away: from here on nobody serves.
-    pub fn clear(&self) -> Option<Box<MainThread>> {
-        self.state.lock().take().map(|seat| seat.main)
+    /// Takes the state away: from here on nobody serves, and what was not served is dropped.
+    fn clear(&self) -> Option<Box<MainThread>> {
+        self.seat.lock().take().map(|seat| seat.main)
     }
 
     /// The main thread's loop, until it is told to stop; then it ends the client's other threads.
-    pub fn run(&self) {
+    fn run(&self) {
+        let Some(inbox) = self.seat.lock().as_ref().map(|seat| seat.inbox.clone()) else { return };
         let mut until = Some(Instant::now());
         loop {
-            self.wait(until);
-            let mut state = self.state.lock();
-            let Some(seat) = state.as_mut() else { return };
-            match self.inbox.try_recv() {
+            wait(&inbox, until);
+            let mut seat = self.seat.lock();
+            let Some(seat) = seat.as_mut() else { return };
+            match inbox.try_recv() {
                 Ok(MainOp::Stop) => break,
                 Ok(op) => seat.main.serve(op),
                 Err(_) => {}
@@ -50,51 +66,78 @@ impl Desk {
             until = seat.main.next_timer();
             seat.waits_until = until;
         }
+        drop(inbox);
         if let Some(main) = self.clear() {
             main.stop();
         }
     }
 
-    /// Waits for something to come. It stays in the inbox: what is taken out is served before anybody else can serve.
-    fn wait(&self, until: Option<Instant>) {
-        let mut select = Select::new();
-        select.recv(&self.inbox);
-        match until {
-            Some(at) => drop(select.ready_deadline(at)),
-            None => drop(select.ready()),
-        }
+    /// Serves this on the calling thread, if the main thread is not at work and nothing that came earlier waits for it. Else it
+    /// comes back. True: the main thread is to look at its timers.
+    fn serve_here(&self, op: MainOp) -> Result<bool, MainOp> {
+        let Some(mut seat) = self.seat.try_lock() else { return Err(op) };
+        let Some(seat) = seat.as_mut().filter(|seat| seat.inbox.is_empty()) else { return Err(op) };
+        seat.main.serve(op);
+        seat.main.ask(Instant::now());
+        let due = seat.main.next_timer();
+        Ok(due.is_some_and(|due| seat.waits_until.is_none_or(|until| due < until)))
     }
 
-    /// Serves this on the calling thread, if the main thread is not at work and nothing that came earlier waits for it. Else it
-    /// comes back. Only for what takes as little time as metadata does, by a thread that holds no lock.
-    fn serve_here(&self, op: MainOp) -> Result<After, MainOp> {
-        let Some(mut state) = self.state.try_lock() else { return Err(op) };
-        let Some(seat) = state.as_mut().filter(|_| self.inbox.is_empty()) else { return Err(op) };
-        seat.main.serve(op);
-        let due = seat.main.next_timer();
-        let sooner = due.is_some_and(|due| seat.waits_until.is_none_or(|until| due < until));
-        Ok(if sooner || seat.main.has_more_to_ask() { After::MainHasToLook } else { After::Nothing })
+    /// Ends the client's threads, unless that was done before.
+    pub fn close(&self, shared: &Shared) {
+        let thread = std::mem::replace(&mut *self.thread.lock(), Thread::Over);
+        match thread {
+            Thread::Over => {}
+            Thread::Started(main) => {
+                let _ = shared.main.send(MainOp::Stop);
+                let _ = main.join();
+            }
+            Thread::NotStarted => {
+                if let Some(main) = self.clear() {
+                    main.stop();
+                }
+            }
+        }
     }
 }
 
-/// What is to be done after something was served in the main thread's place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum After {
-    Nothing,
-    MainHasToLook,
+/// Waits for something to come. It stays in the inbox: what is taken out is served before anybody else can serve.
+fn wait(inbox: &Receiver<MainOp>, until: Option<Instant>) {
+    let mut select = Select::new();
+    select.recv(inbox);
+    match until {
+        Some(at) => drop(select.ready_deadline(at)),
+        None => drop(select.ready()),
+    }
 }
 
 impl Shared {
     /// Serves this here and now, or leaves it to the main thread. True: that one is to be woken (`MainOp::Timers`), which may
-    /// wait until what is more urgent is done.
+    /// wait until what is more urgent is done. Only for what takes as little time as metadata does; the caller holds no lock.
     #[must_use]
     pub fn serve_or_send(&self, op: MainOp) -> bool {
-        match self.desk.serve_here(op) {
-            Ok(after) => after == After::MainHasToLook,
-            Err(op) => {
-                let _ = self.main.send(op);
-                false
-            }
+        self.desk.serve_here(op).unwrap_or_else(|op| {
+            let _ = self.main.send(op);
+            false
+        })
+    }
+
+    /// Starts the main thread, unless that was done. The first broker thread does it while it waits for the network.
+    pub fn start_main(self: &Arc<Self>) -> io::Result<()> {
+        let mut thread = self.desk.thread.lock();
+        if matches!(*thread, Thread::NotStarted) {
+            let shared = self.clone();
+            let run = move || shared.desk.run();
+            *thread = Thread::Started(spawn::guarded(self.clone(), "rk:main".to_owned(), run)?);
+        }
+        Ok(())
+    }
+
+    /// As `start_main`; without a main thread the client cannot go on.
+    pub fn need_main(self: &Arc<Self>) {
+        if let Err(e) = self.start_main() {
+            self.set_fatal(RespErr::ERR__CRIT_SYS_RESOURCE, format!("Failed to start a thread: {e}"));
+            self.fail_everything(RespErr::ERR__FATAL);
         }
     }
 }

@@ -133,11 +133,6 @@ impl MainThread {
         timers.into_iter().chain([self.id_request.at, self.transaction.next_timer()]).flatten().min()
     }
 
-    /// There are requests to be sent that wait for no timer.
-    pub(super) fn has_more_to_ask(&self) -> bool {
-        self.shared.ids.enabled() || self.asker.has_unsent_queries()
-    }
-
     pub(super) fn serve(&mut self, op: MainOp) {
         match op {
             MainOp::NewTopic(topic) => self.asker.want(&topic.state.info.name, Instant::now()),
@@ -189,6 +184,11 @@ impl MainThread {
         if self.asker.rebootstrap_at().is_some_and(|t| now >= t) {
             self.rebootstrap("metadata could not be had for metadata.recovery.rebootstrap.trigger.ms");
         }
+        self.ask(now);
+    }
+
+    /// Sends the requests that are due.
+    pub(super) fn ask(&mut self, now: Instant) {
         self.asker.ask(&self.shared, now);
         self.ask_for_producer_id(now);
         self.drive_transaction(now);

@@ -128,10 +128,6 @@ impl Asker {
         self.queries.push(Query { all, topic, reply, until, tag: None });
     }
 
-    pub fn has_unsent_queries(&self) -> bool {
-        self.queries.iter().any(|q| q.tag.is_none())
-    }
-
     pub fn broker_came_up(&mut self) {
         self.not_before = None;
     }

@@ -1,7 +1,6 @@
 //! The producer handle: what the C API and other front ends are made of.
 
 use super::broker::BrokerOp;
-use super::desk::Desk;
 use super::events::Event;
 use super::expiry;
 use super::forks;
@@ -11,7 +10,6 @@ use super::main_thread::{MainOp, MainThread};
 use super::metadata::ClusterMetadata;
 use super::produce::Message;
 use super::shared::{Hooks, Shared};
-use super::spawn;
 use super::tokens::{self, Tokens};
 use super::topic::Topic;
 use crate::accumulator::budget::thread_hint;
@@ -47,7 +45,6 @@ static INSTANCES: AtomicU32 = AtomicU32::new(0);
 /// After fork(2) the child's copy refuses everything with `ERR__STATE`, and dropping it there leaks it.
 pub struct Producer {
     shared: Arc<Shared>,
-    main: Mutex<Option<JoinHandle<()>>>,
     tokens: Mutex<Option<JoinHandle<()>>>,
     mock: Option<Arc<MockCluster>>,
     /// The process that it was made in; see `forks`.
@@ -76,31 +73,27 @@ impl Producer {
         let security = &settings.security;
         let tls = security.protocol.tls().then(|| TlsContext::new(security.tls.clone())).transpose()?;
         let tokens = Tokens::new(security)?;
-        let shared =
-            Arc::new(Shared::new(name, settings, topic_settings, hooks, log, (main, Desk::new(inbox)), (tls, tokens)));
+        let shared = Arc::new(Shared::new(name, settings, topic_settings, hooks, log, main, (tls, tokens)));
         for w in &shared.settings.warnings {
             shared.log(WARNING, "CONFWARN", w);
         }
-        let mut main = MainThread::new(shared.clone());
-        let started = main.start_bootstrap(&addresses).and_then(|()| {
+        let main = MainThread::new(shared.clone());
+        let started = shared.desk.set_up(main, inbox, |main| main.start_bootstrap(&addresses)).and_then(|()| {
             let failed = |e| format!("Failed to start a thread: {e}");
-            let tokens = shared.tokens.is_some().then(|| tokens::spawn(shared.clone())).transpose().map_err(failed)?;
-            shared.desk.set_up(main);
-            let desk = shared.clone();
-            let main = spawn::guarded(shared.clone(), "rk:main".to_owned(), move || desk.desk.run());
-            Ok((main.map_err(failed)?, tokens))
+            if addresses.is_empty() {
+                // Else a broker's thread does it.
+                shared.start_main().map_err(failed)?;
+            }
+            shared.tokens.is_some().then(|| tokens::spawn(shared.clone())).transpose().map_err(failed)
         });
         match started {
-            Ok((main, tokens)) => {
+            Ok(tokens) => {
                 forks::register(&shared);
-                let (main, tokens) = (Mutex::new(Some(main)), Mutex::new(tokens));
-                Ok(Producer { shared, main, tokens, mock, generation: forks::generation() })
+                Ok(Producer { shared, tokens: Mutex::new(tokens), mock, generation: forks::generation() })
             }
             Err(text) => {
-                // It holds what holds it.
-                drop(shared.desk.clear());
                 shared.tokens.iter().for_each(Tokens::close);
-                shared.brokers.read().values().for_each(|b| b.send(BrokerOp::Stop));
+                shared.desk.close(&shared);
                 Err(text)
             }
         }
@@ -332,13 +325,13 @@ impl Producer {
         if self.is_parents() {
             return;
         }
-        let Some(main) = self.main.lock().take() else { return };
-        self.shared.closing.store(true, Release);
+        if self.shared.closing.swap(true, AcqRel) {
+            return;
+        }
         let _ = self.shared.refuse.compare_exchange(0, RespErr::ERR__STATE.0, AcqRel, Relaxed);
         self.shared.wake_transaction_callers();
         self.shared.tokens.iter().for_each(Tokens::close);
-        let _ = self.shared.main.send(MainOp::Stop);
-        let _ = main.join();
+        self.shared.desk.close(&self.shared);
         if let Some(tokens) = self.tokens.lock().take() {
             // It may be waiting for a token endpoint; then it ends by itself, a little later.
             let until = Instant::now() + TOKEN_THREAD_PATIENCE;
@@ -358,7 +351,7 @@ impl Drop for Producer {
     fn drop(&mut self) {
         if self.is_parents() {
             // There is nothing to join, and to free it would take locks that nobody will ever release.
-            std::mem::forget((self.shared.clone(), self.mock.clone(), self.main.try_lock().and_then(|mut m| m.take())));
+            std::mem::forget((self.shared.clone(), self.mock.clone()));
             return;
         }
         self.close();

@@ -44,7 +44,8 @@ pub type SaslFn = Box<dyn Fn(&str, i32) -> Box<dyn Custom> + Send + Sync>;
 /// What the embedding layer wants to hear, and what must run outside poll.
 #[derive(Default)]
 pub struct Hooks {
-    /// Chooses partitions instead of the configured partitioner. Runs on producing threads and on the main thread.
+    /// Chooses partitions instead of the configured partitioner. Runs on producing threads, and on the client's own for
+    /// messages that waited for their topic.
     pub partitioner: Option<PartitionerFn>,
     /// Takes log lines at once, from any thread. Without it they go to stderr, or to the event queue (`log.queue`).
     pub log: Option<LogFn>,
@@ -116,7 +117,7 @@ impl Shared {
         topic_settings: TopicSettings,
         hooks: Hooks,
         log: Logger,
-        (main, desk): (Sender<MainOp>, Desk),
+        main: Sender<MainOp>,
         (tls, tokens): (Option<TlsContext>, Option<Tokens>),
     ) -> Shared {
         let messages = if settings.queue_max_messages == usize::MAX { 0 } else { settings.queue_max_messages as u64 };
@@ -155,7 +156,7 @@ impl Shared {
             topics: Registry::default(),
             brokers: RwLock::new(HashMap::new()),
             main,
-            desk,
+            desk: Desk::default(),
             ids,
             txn,
             fatal: Mutex::new(None),
@@ -181,8 +182,8 @@ impl Shared {
             let info = TopicInfo { id, name: name.to_owned(), cname: cname.clone(), conf, batches };
             Topic { state: TopicState::new(self, info) }
         });
-        if new {
-            let _ = self.main.send(MainOp::NewTopic(topic.clone()));
+        if new && self.serve_or_send(MainOp::NewTopic(topic.clone())) {
+            let _ = self.main.send(MainOp::Timers);
         }
         Ok(topic)
     }

@@ -21,6 +21,7 @@ use crate::sys::rename_thread;
 use crate::sys::socket::{Family, Options};
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering::*;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -117,6 +118,11 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
 
 impl BrokerThread {
     fn run(&mut self) {
+        // The main thread is started while the network has its turn; before, where to connect may take longer.
+        let mut main_is_started = !self.connects_at_once();
+        if main_is_started {
+            self.shared.need_main();
+        }
         while !self.stopping {
             // What was asked for until now, this round sees; what comes later keeps it from waiting.
             self.me.nudged.store(false, SeqCst);
@@ -131,9 +137,19 @@ impl BrokerThread {
             if std::mem::take(&mut self.main_has_to_look) {
                 let _ = self.shared.main.send(MainOp::Timers);
             }
-            self.wait();
+            self.wait(main_is_started);
+            if !main_is_started {
+                main_is_started = true;
+                self.shared.need_main();
+            }
         }
         self.give_everything_back();
+    }
+
+    /// Neither a resolver nor the application has to be waited for.
+    fn connects_at_once(&self) -> bool {
+        let sockets = &self.shared.hooks.sockets;
+        sockets.socket.is_none() && sockets.connect.is_none() && self.me.address.lock().0.parse::<IpAddr>().is_ok()
     }
 
     fn take_orders(&mut self) {
@@ -407,7 +423,7 @@ impl BrokerThread {
     }
 
     /// Waits for the socket, an order or a timer, and serves the socket.
-    fn wait(&mut self) {
+    fn wait(&mut self, may_block: bool) {
         let now = Instant::now();
         if self.produce_in_flight == 0 {
             self.spare_buffers.truncate(1);
@@ -428,7 +444,7 @@ impl BrokerThread {
         }
         // From here on senders write to the wake descriptor; what came before is seen by the check.
         self.me.awake.store(false, SeqCst);
-        let timeout = if self.me.nudged.load(SeqCst) || !self.me.inbox.is_empty() {
+        let timeout = if !may_block || self.me.nudged.load(SeqCst) || !self.me.inbox.is_empty() {
             Some(Duration::ZERO)
         } else {
             self.next_timer().map(|t| t.saturating_duration_since(now))
