@@ -268,7 +268,7 @@ static void usage(void) {
           "  --headers N (0)           --threads N (1)         --by-name (default: by topic handle)\n"
           "  --rate MESSAGES/S (0: full speed, else measures latency)\n"
           "  --dr msg|batch|event      reports one by one (msg), a batch at a time where the library can, or as events\n"
-          "  --start                   time from before the client is made to the report of its first message\n"
+          "  --start                   time from rk_producer_new, and from before the configuration, to the first report\n"
           "  --hold PID                stop that process, the broker, and measure the memory of messages queued meanwhile\n"
           "  --idle S                  afterwards watch the idle client for so long; with --count 0 nothing but that\n"
           "  --codec C --linger MS --acks A --idempotence 0|1 --stats MS   short for the settings\n"
@@ -379,7 +379,7 @@ int main(int argc, char **argv) {
         memset(sent_at, 1, opt.count * sizeof *sent_at); /* page faults now, not while measuring */
         memset(latency, 0, opt.count * sizeof *latency);
     }
-    uint64_t begun = now(), started = 0;
+    uint64_t begun = now(), reported = 0;
     client_open(&client, opt.setting, opt.settings, opt.topic, opt.dr);
     if (opt.start) {
         message_t m = {.payload = payloads, .len = opt.size, .partition = opt.partition};
@@ -388,7 +388,7 @@ int main(int argc, char **argv) {
             fail("produce", client_error(err));
         while (!my_delivered)
             client_poll(&client, 100);
-        started = now() - begun;
+        reported = now();
         my_delivered = 0;
     }
     if (opt.count) /* else it may be that there is no broker */
@@ -431,7 +431,8 @@ int main(int argc, char **argv) {
     if (latency)
         print_latency();
     if (opt.start)
-        printf(",\"start_us\":%.0f", (double)started / 1e3);
+        printf(",\"start_us\":%.0f,\"configured_start_us\":%.0f", (double)(reported - client.made_at) / 1e3,
+               (double)(reported - begun) / 1e3);
     if (opt.idle)
         print_idle();
     printf("}\n");

@@ -49,15 +49,20 @@ def unreachable(library):
 
 
 def starts(libraries):
-    """Microseconds from before the client is made to its first report, and those of the bare round trips: the requests that
-    this takes, one after the other on blocking sockets (benches/limit.c). Medians of processes that start in turn."""
+    """Microseconds from where the client is made to its first report, the same with the configuration before that, and those
+    of the bare round trips: the requests that this takes, one after the other on blocking sockets (benches/limit.c). Medians
+    of processes that start in turn."""
     args = {lib: ["--start", "--linger", "0"] for lib in libraries} | {"limit": ["--start", "1"]}
     took = {lib: [] for lib in args}
+    configured = {lib: [] for lib in libraries}
     with Sink(8) as sink:
         for _ in range(STARTS):
             for lib in args:
-                took[lib].append(run(lib, sink, 1, args[lib])["start_us"])
-    return {lib: statistics.median(us) for lib, us in took.items()}
+                line = run(lib, sink, 1, args[lib])
+                took[lib].append(line["start_us"])
+                if lib in configured:
+                    configured[lib].append(line["configured_start_us"])
+    return [{lib: statistics.median(us) for lib, us in each.items()} for each in (took, configured)]
 
 
 def library_size(path):
@@ -86,9 +91,10 @@ def measure(libraries):
     alone = [unreachable(lib) for lib in libraries]
     row("no broker reachable: wake-ups per second", "", [s["wakeups_per_s"] for s in alone])
     row("no broker reachable: CPU per second", "ms", [s["cpu_ms_per_s"] for s in alone])
-    start = starts(libraries)
+    start, configured = starts(libraries)
     bare = start.pop("limit")
     rows.append({"name": "from rk_producer_new to the first report", "unit": "us", "figures": start, "bar": None})
+    rows.append({"name": "the same and the configuration before it", "unit": "us", "figures": configured, "bar": None})
     rows.append({"name": "the bare round trips of that", "unit": "us", "figures": {"limit": bare}, "bar": None})
     row("start as a multiple of its bare round trips", "", [us / bare for us in start.values()], "at most 1.2")
     if "ours" in libraries:

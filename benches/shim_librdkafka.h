@@ -8,6 +8,7 @@ typedef struct {
     rd_kafka_topic_t *rkt;
     const char *topic;
     rd_kafka_queue_t *events;
+    uint64_t made_at; /* when the configuration was ready and the client began */
 } client_t;
 
 typedef struct {
@@ -44,6 +45,7 @@ static void client_open(client_t *c, char **setting, int settings, const char *t
         rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
     else
         rd_kafka_conf_set_dr_msg_cb(conf, shim_report);
+    c->made_at = now();
     c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (!c->rk)
         fail("new", why);

@@ -8,6 +8,7 @@ typedef struct {
     rk_topic_t *rkt;
     const char *topic;
     int events;
+    uint64_t made_at; /* when the configuration was ready and the client began */
 } client_t;
 
 typedef struct {
@@ -51,6 +52,7 @@ static void client_open(client_t *c, char **setting, int settings, const char *t
         rk_conf_set_dr_batch_cb(conf, shim_report_batch);
     else
         rk_conf_set_dr_msg_cb(conf, shim_report);
+    c->made_at = now();
     c->rk = rk_producer_new(conf, why, sizeof why);
     if (!c->rk)
         fail("new", why);

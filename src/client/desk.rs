@@ -5,6 +5,7 @@ use super::main_thread::{MainOp, MainThread};
 use super::shared::Shared;
 use super::spawn;
 use crate::error::RespErr;
+use crate::sys::checksum;
 use crossbeam_channel::{Receiver, Select};
 use parking_lot::Mutex;
 use std::io;
@@ -51,6 +52,8 @@ impl Desk {
 
     /// The main thread's loop, until it is told to stop; then it ends the client's other threads.
     fn run(&self) {
+        // While a broker's thread waits for the network: the question takes its time.
+        checksum::prepare();
         let Some(inbox) = self.seat.lock().as_ref().map(|seat| seat.inbox.clone()) else { return };
         let mut until = Some(Instant::now());
         loop {

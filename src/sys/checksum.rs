@@ -12,6 +12,11 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     ::crc32c::crc32c_append(crc, bytes)
 }
 
+/// Finds out now what the processor can do, rather than with the first checksum.
+pub fn prepare() {
+    crc32c_append(0, &[]);
+}
+
 /// The CRC-32C of two stretches, one after the other, from that of each and the second's length.
 pub fn crc32c_combine(first: u32, second: u32, second_len: usize) -> u32 {
     let powers = POWERS.iter().enumerate().filter(|(k, _)| second_len >> k & 1 == 1);

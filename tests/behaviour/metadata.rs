@@ -221,3 +221,23 @@ fn a_query_answers_with_the_cluster() {
     assert!(h.producer.metadata(true, None, ms(300)).is_err());
     assert!(began.elapsed() < ms(1000), "{:?}", began.elapsed());
 }
+
+#[test]
+fn that_is_waited_for_is_given_up_when_the_client_closes() {
+    let _stage = beside();
+    for i in 0..20u64 {
+        let h = Harness::new(&[("bootstrap.servers", "127.0.0.1:1")]);
+        std::thread::scope(|s| {
+            let asked = s.spawn(|| h.producer.metadata(true, None, ms(20_000)).map(|_| ()));
+            std::thread::sleep(ms(i / 2));
+            let begun = Instant::now();
+            h.close(ms(3000));
+            let answer = asked.join().expect("no panic");
+            assert!(
+                matches!(answer, Err(RespErr::ERR__TRANSPORT | RespErr::ERR__DESTROY | RespErr::ERR__STATE)),
+                "{answer:?}"
+            );
+            assert!(begun.elapsed() < ms(3000), "{:?}", begun.elapsed());
+        });
+    }
+}

@@ -5,6 +5,7 @@ use rkafka::client::{Status, PARTITION_UA, PURGE_INFLIGHT, PURGE_NON_BLOCKING, P
 use rkafka::error::RespErr;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::*;
+use std::time::{Duration, Instant};
 
 const PRODUCE: i16 = 0;
 
@@ -169,6 +170,21 @@ fn of_produce_calls_that_overlap_close_are_not_lost() {
             h.producer.close();
         });
         h.close(ms(3000));
+    }
+}
+
+#[test]
+fn of_clients_that_close_before_they_have_begun_are_complete() {
+    let _stage = beside();
+    for (i, address) in ["127.0.0.1:1", "localhost:1"].iter().cycle().take(200).enumerate() {
+        let h = Harness::new(&[("bootstrap.servers", address)]);
+        let id = h.one(&h.topic("t"));
+        // From where its threads are only being started to where they have all found nobody.
+        let until = Instant::now() + Duration::from_micros(5 * i as u64);
+        while Instant::now() < until {}
+        h.close(ms(3000));
+        let f = h.fate(id).expect("closed");
+        assert_eq!((f.err, f.status), (RespErr::ERR__DESTROY, Status::NotPersisted));
     }
 }
 
