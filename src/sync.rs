@@ -11,6 +11,14 @@ pub use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU
 pub use loom::hint::spin_loop;
 #[cfg(loom)]
 pub use loom::thread::yield_now;
+/// Sleeps for as short as the system can.
+pub fn nap() {
+    #[cfg(loom)]
+    yield_now();
+    #[cfg(not(loom))]
+    std::thread::sleep(std::time::Duration::from_nanos(1));
+}
+
 #[cfg(not(loom))]
 pub use std::hint::spin_loop;
 #[cfg(not(loom))]

@@ -86,6 +86,8 @@ pub struct Body<O: BatchOwner> {
     /// The checksum of the first `summed` pieces; see `sum_last`.
     sum: u32,
     pub(super) summed: usize,
+    /// Bytes by which it counts among the closed ones.
+    closed: usize,
     complete: bool,
     credits: bool,
     settled: bool,
@@ -135,6 +137,7 @@ impl<O: BatchOwner> Batch<O> {
                 base_sequence: -1,
                 sum: 0,
                 summed: 0,
+                closed: 0,
                 complete: false,
                 credits: true,
                 settled: false,
@@ -163,6 +166,12 @@ impl<O: BatchOwner> Body<O> {
             }
             self.complete = true;
         }
+    }
+
+    /// It takes no more records.
+    pub(super) fn count_as_closed(&mut self) {
+        self.closed = self.bytes;
+        self.home.budget.closed(self.closed);
     }
 
     /// Now, microseconds since the epoch by the clock as it was when the batch was opened.
@@ -237,6 +246,7 @@ impl<O: BatchOwner> Drop for Batch<O> {
             body.home.pool.put(p.chunk);
         }
         body.home.budget.discharge(charged);
+        body.home.budget.gone(body.closed);
         if body.credits {
             body.home.budget.give(body.count);
         }

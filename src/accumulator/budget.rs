@@ -6,6 +6,8 @@
 
 use crate::sync::{AtomicI64, AtomicU32, Condvar, Ordering::*};
 use crossbeam_utils::CachePadded;
+// Only a hint, which the models of the lock-free code need not know of.
+use std::sync::atomic::{AtomicI64 as HintI64, AtomicU32 as HintU32};
 use std::time::Instant;
 
 const SHARDS: usize = Budget::SHARDS;
@@ -13,12 +15,33 @@ const LOT: i64 = 256;
 /// The credits of an unlimited queue.
 const UNLIMITED: i64 = 1 << 60;
 
+/// With so many bytes in closed batches, a thread that has filled one of the largest blocks lets others go first: where they
+/// wait for its core, the broker's thread among them, what it sends is then still in a cache. Where they do not, that is one
+/// short system call per block.
+const BACKLOG: i64 = 2 << 20;
+/// With so many, it sleeps instead after each fourth block, for the shortest time that the system has, some 50 us. A scheduler
+/// gives a thread that waits for a core another one only when that is idle; and a queue that grows costs new memory, which for
+/// those four blocks takes the system longer to clear.
+const FAR_AHEAD: i64 = 8 << 20;
+const BLOCKS_PER_NAP: u32 = 4;
+
+/// How a thread goes on that has filled a block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    On,
+    Yield,
+    Nap,
+}
+
 pub struct Budget {
     limit: i64,
     pool: CachePadded<AtomicI64>,
     shards: [CachePadded<AtomicI64>; SHARDS],
     bytes: CachePadded<AtomicI64>,
     bytes_limit: i64,
+    /// Bytes of records in batches that are closed: to be sent, in flight, or with reports to be served.
+    closed: CachePadded<HintI64>,
+    blocks: HintU32,
     waiters: AtomicU32,
     lock: parking_lot::Mutex<()>,
     freed: Condvar,
@@ -46,6 +69,8 @@ impl Budget {
             shards: std::array::from_fn(|_| CachePadded::new(AtomicI64::new(0))),
             bytes: CachePadded::new(AtomicI64::new(max_bytes as i64)),
             bytes_limit: max_bytes as i64,
+            closed: CachePadded::new(HintI64::new(0)),
+            blocks: HintU32::new(0),
             waiters: AtomicU32::new(0),
             lock: parking_lot::Mutex::new(()),
             freed: Condvar::new(),
@@ -122,6 +147,25 @@ impl Budget {
 
     pub fn bytes_in_use(&self) -> usize {
         (self.bytes_limit - self.bytes.load(Relaxed)).max(0) as usize
+    }
+
+    /// A batch of so many bytes was closed.
+    pub fn closed(&self, bytes: usize) {
+        self.closed.fetch_add(bytes as i64, Relaxed);
+    }
+
+    /// A closed batch is gone.
+    pub fn gone(&self, bytes: usize) {
+        self.closed.fetch_sub(bytes as i64, Relaxed);
+    }
+
+    /// To be asked by a thread that has filled one of the largest blocks.
+    pub fn pace(&self) -> Pace {
+        match self.closed.load(Relaxed) {
+            ..=BACKLOG => Pace::On,
+            FAR_AHEAD.. if self.blocks.fetch_add(1, Relaxed) % BLOCKS_PER_NAP == 0 => Pace::Nap,
+            _ => Pace::Yield,
+        }
     }
 
     pub fn limits(&self) -> (i64, i64) {

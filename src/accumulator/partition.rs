@@ -2,19 +2,15 @@
 //! per chunk, the batches in order.
 
 use super::batch::{Batch, BatchOwner, Home, Piece};
+use super::budget::Pace;
 use super::chunk::{Append, Chunk, Opening, ENTRY, MAX_RECORDS};
 use super::pool::{ChunkRef, Pool, CLASSES};
 use super::record::RecordRef;
-use crate::sync::{yield_now, AtomicPtr, AtomicUsize, Mutex, Ordering::*};
+use crate::sync::{nap, yield_now, AtomicPtr, AtomicUsize, Mutex, Ordering::*};
 use crate::sys::clock::{self, Tick};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// With more bytes than this queued, a thread that has filled one of the largest blocks lets others go first: where they
-/// wait for its core, the broker's thread among them, what it sends is then still in a cache. Where they do not, that is one
-/// short system call per block.
-const BACKLOG: usize = 2 << 20;
 
 /// When a batch is full.
 #[derive(Clone, Copy, Debug)]
@@ -146,8 +142,12 @@ impl<O: BatchOwner> PartitionQueue<O> {
         still: impl FnOnce() -> bool,
     ) -> Result<Option<Change>, NoMemory> {
         let class = self.class.load(Relaxed);
-        if class + 1 == CLASSES.len() && moved.is_none() && self.home.budget.bytes_in_use() > BACKLOG {
-            yield_now();
+        if class + 1 == CLASSES.len() && moved.is_none() {
+            match self.home.budget.pace() {
+                Pace::On => {}
+                Pace::Yield => yield_now(),
+                Pace::Nap => nap(),
+            }
         }
         // Most calls need a block, most of them of this size or the next.
         self.home.pool.warm((class + 1).min(CLASSES.len() - 1));
@@ -316,7 +316,8 @@ impl<O: BatchOwner> PartitionQueue<O> {
 impl<O: BatchOwner> Inner<O> {
     fn close_batch(&mut self) -> bool {
         match self.open_batch.take() {
-            Some(b) => {
+            Some(mut b) => {
+                b.count_as_closed();
                 self.next_number = b.number + b.count as u64;
                 self.ready.push_back(b);
                 true

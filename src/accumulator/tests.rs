@@ -1,5 +1,5 @@
 use super::batch::{Batch, BatchOwner, Home};
-use super::budget::Budget;
+use super::budget::{Budget, Pace};
 use super::chunk::Append;
 use super::partition::{split, BatchLimits, PartitionQueue};
 use super::pool::{Pool, CLASSES};
@@ -107,6 +107,35 @@ fn a_batch_dropped_without_a_verdict_is_told_to_its_owner() {
     drop(drain(&q));
     assert_eq!(o.lost.load(Relaxed), 10);
     assert_eq!(h.budget.in_use(), 0);
+}
+
+#[test]
+fn a_thread_far_ahead_gives_way_until_batches_are_gone() {
+    let (h, o) = (home(0, 1 << 30), Arc::new(Owner::default()));
+    let q = PartitionQueue::new(h.clone(), true);
+    let add = |bytes: usize| {
+        assert!(produce(&q, &o, &rec(None, Some(&vec![0; bytes]), 1, 0), LIMITS));
+        q.close_open();
+    };
+    assert_eq!(h.budget.pace(), Pace::On);
+    add(3 << 20);
+    assert_eq!([h.budget.pace(), h.budget.pace()], [Pace::Yield; 2]);
+    add(6 << 20);
+    let paces: Vec<Pace> = std::iter::repeat_with(|| h.budget.pace()).take(400).collect();
+    assert_eq!(paces.iter().filter(|p| **p == Pace::Nap).count(), 100);
+    assert!(!paces.contains(&Pace::On));
+    drop(drain(&q));
+    assert_eq!(h.budget.pace(), Pace::On);
+    // What is split is counted once, and not at all when its parts are gone.
+    for i in 0..3 {
+        assert!(produce(&q, &o, &rec(None, Some(&vec![0; 1 << 20]), 1, i), BatchLimits { bytes: 4 << 20, ..LIMITS }));
+    }
+    let batch = drain(&q).pop().expect("a batch");
+    assert_eq!(h.budget.pace(), Pace::Yield);
+    let parts = split(batch);
+    assert!(parts.len() > 1 && h.budget.pace() == Pace::Yield);
+    drop(parts);
+    assert_eq!(h.budget.pace(), Pace::On);
 }
 
 #[test]
