@@ -1515,8 +1515,8 @@ enum rk_conf_res_t rk_conf_set_sasl_cb(struct rk_conf_t *conf,
 /**
  * Produces a message: it is copied into the queue, sent by a background thread, and its delivery report comes later by
  * rk_producer_poll (or rk_producer_poll_event), exactly one per accepted message. Does not wait for room or for
- * brokers, except with RK_MSG_F_BLOCK; a thread that has filled many MiB which are still to be sent or reported lets others
- * have its core, for some 50 us per 256 KiB. Callable from any thread, and within delivery callbacks.
+ * brokers, except with RK_MSG_F_BLOCK; a thread that is many MiB ahead of what brokers have confirmed lets others
+ * have its core, for some 50 us per 128 KiB. Callable from any thread, and within delivery callbacks.
  *
  * `partition` is RK_PARTITION_UA to have it chosen. `payload` NULL is a null value, a tombstone; `key` NULL is none.
  * `timestamp_ms` is milliseconds since the epoch, 0 for now. `msg_opaque` comes back in the report, untouched.

@@ -11,13 +11,21 @@ pub use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU
 pub use loom::hint::spin_loop;
 #[cfg(loom)]
 pub use loom::thread::yield_now;
-/// Sleeps for as short as the system can.
+/// Lets others have this core: those that wait for it, or, where there are none, whom the scheduler moves there while this
+/// thread sleeps for as short as the system can, some 50 us.
+#[cfg(not(loom))]
 pub fn nap() {
-    #[cfg(loom)]
+    use std::time::{Duration, Instant};
+    /// So long a yield takes at the most that was for nothing.
+    const IN_VAIN: Duration = Duration::from_micros(3);
+    let begun = Instant::now();
     yield_now();
-    #[cfg(not(loom))]
-    std::thread::sleep(std::time::Duration::from_nanos(1));
+    if begun.elapsed() < IN_VAIN {
+        std::thread::sleep(Duration::from_nanos(1));
+    }
 }
+#[cfg(loom)]
+pub use loom::thread::yield_now as nap;
 
 #[cfg(not(loom))]
 pub use std::hint::spin_loop;

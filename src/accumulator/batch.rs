@@ -86,7 +86,7 @@ pub struct Body<O: BatchOwner> {
     /// The checksum of the first `summed` pieces; see `sum_last`.
     sum: u32,
     pub(super) summed: usize,
-    /// Bytes by which it counts among the closed ones.
+    /// Bytes by which it counts as work ahead; none any more once it has its verdict.
     closed: usize,
     complete: bool,
     credits: bool,
@@ -148,6 +148,7 @@ impl<O: BatchOwner> Batch<O> {
     /// The batch has its verdict: dropping it now gives memory and credits back and tells nobody.
     pub fn settle(&mut self) {
         self.settled = true;
+        self.count_as_gone();
     }
 
     /// Its records were moved elsewhere with their credits: dropping it gives only the memory back.
@@ -172,6 +173,10 @@ impl<O: BatchOwner> Body<O> {
     pub(super) fn count_as_closed(&mut self) {
         self.closed = self.bytes;
         self.home.budget.closed(self.closed);
+    }
+
+    fn count_as_gone(&mut self) {
+        self.home.budget.gone(std::mem::take(&mut self.closed));
     }
 
     /// Now, microseconds since the epoch by the clock as it was when the batch was opened.
@@ -246,7 +251,7 @@ impl<O: BatchOwner> Drop for Batch<O> {
             body.home.pool.put(p.chunk);
         }
         body.home.budget.discharge(charged);
-        body.home.budget.gone(body.closed);
+        body.count_as_gone();
         if body.credits {
             body.home.budget.give(body.count);
         }

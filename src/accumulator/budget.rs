@@ -15,15 +15,15 @@ const LOT: i64 = 256;
 /// The credits of an unlimited queue.
 const UNLIMITED: i64 = 1 << 60;
 
-/// With so many bytes in closed batches, a thread that has filled one of the largest blocks lets others go first: where they
+/// With so many bytes in closed batches that have no verdict, a thread that has filled one of the largest blocks lets others go first: where they
 /// wait for its core, the broker's thread among them, what it sends is then still in a cache. Where they do not, that is one
 /// short system call per block.
-const BACKLOG: i64 = 2 << 20;
-/// With so many, it sleeps instead after each fourth block, for the shortest time that the system has, some 50 us. A scheduler
-/// gives a thread that waits for a core another one only when that is idle; and a queue that grows costs new memory, which for
-/// those four blocks takes the system longer to clear.
-const FAR_AHEAD: i64 = 8 << 20;
-const BLOCKS_PER_NAP: u32 = 4;
+const BACKLOG: i64 = 1 << 20;
+/// With so many, it also sleeps after every second block if nobody waits for its core: the broker's thread may wait for another
+/// one, and a scheduler moves it only to a core that is idle. A queue that grows instead costs new memory, which for those
+/// two blocks takes the system longer to clear than the nap lasts.
+const FAR_AHEAD: i64 = 6 << 20;
+const BLOCKS_PER_NAP: u32 = 2;
 
 /// How a thread goes on that has filled a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +39,7 @@ pub struct Budget {
     shards: [CachePadded<AtomicI64>; SHARDS],
     bytes: CachePadded<AtomicI64>,
     bytes_limit: i64,
-    /// Bytes of records in batches that are closed: to be sent, in flight, or with reports to be served.
+    /// Bytes of records in batches that are closed and have no verdict yet: to be sent, or in flight.
     closed: CachePadded<HintI64>,
     blocks: HintU32,
     waiters: AtomicU32,
@@ -154,7 +154,7 @@ impl Budget {
         self.closed.fetch_add(bytes as i64, Relaxed);
     }
 
-    /// A closed batch is gone.
+    /// A closed batch has its verdict.
     pub fn gone(&self, bytes: usize) {
         self.closed.fetch_sub(bytes as i64, Relaxed);
     }
