@@ -27,7 +27,7 @@ $(BENCH_DIR)/sink: benches/sink.c benches/crc32c.h benches/wire.h
 
 $(BENCH_DIR)/limit: benches/limit.c benches/crc32c.h benches/wire.h benches/measure.h
 	@mkdir -p $(@D)
-	$(BENCH_CC) $(BENCH_CFLAGS) benches/limit.c -o $@
+	$(BENCH_CC) $(BENCH_CFLAGS) benches/limit.c -o $@ -lpthread
 
 $(BENCH_DIR)/peer: benches/producer_bench.c benches/shim_librdkafka.h benches/measure.h benches/peer.py
 	@mkdir -p $(@D)

@@ -1,12 +1,13 @@
 /*
  * The limit that this machine sets to any producer: the work that cannot be left out, and nothing else.
  *
- *   limit --bootstrap HOST:PORT [--count N] [--size BYTES] [--ready]
+ *   limit --bootstrap HOST:PORT [--count N] [--size BYTES] [--ready | --two]
  *
  * One thread encodes records (no key) into batches of up to 1,000,000 bytes, sums each with CRC32C and writes it as a Produce
  * request with acks=all, to the partitions of the topic in turn; answers are read as they come, without waiting, and all
  * of them at the end. No queue, no second thread, no reports, no timestamps but one per batch.
  * With --ready a batch is encoded and summed once and only written, again and again: the loopback's and the broker's limit.
+ * With --two, one thread encodes and sums, and another writes, with at most four batches between them.
  *
  *   limit --bootstrap HOST:PORT --start ROUNDS
  *
@@ -21,6 +22,8 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -43,7 +46,7 @@ static struct {
     struct sockaddr_in broker;
     uint64_t count;
     size_t size;
-    int ready, rounds;
+    int ready, two, rounds;
 } opt = {.count = 1000000, .size = 100};
 
 static struct {
@@ -241,6 +244,51 @@ static void ask_metadata(writer_t *w) {
 
 /* ---- what is measured ---- */
 
+/* Batches on their way from the thread that encodes them to the one that writes them: never more, so that they stay in the
+ * caches, and either waits for the other. */
+#define RING 4
+static struct {
+    uint8_t *batch[RING];
+    size_t length[RING];
+    uint64_t records[RING];
+    sem_t filled, empty;
+} ring;
+
+static void *encode_all(void *payloads) {
+    for (uint64_t done = 0, k = 0; done < opt.count; k++) {
+        uint64_t i = k % RING;
+        sem_wait(&ring.empty);
+        ring.records[i] = encode(ring.batch[i], done, opt.count - done, payloads, &ring.length[i]);
+        done += ring.records[i];
+        sem_post(&ring.filled);
+    }
+    return NULL;
+}
+
+static uint8_t *batch_buffer(void) {
+    return must(malloc(BATCH_HEADER + BATCH_BYTES + opt.size + RECORD_EXTRA));
+}
+
+/* Encodes on a thread of its own, and writes on this one. */
+static void write_from_ring(writer_t *w, const uint8_t *payloads) {
+    pthread_t encoder;
+    sem_init(&ring.filled, 0, 0);
+    sem_init(&ring.empty, 0, RING);
+    for (int i = 0; i < RING; i++)
+        ring.batch[i] = batch_buffer();
+    if (pthread_create(&encoder, NULL, encode_all, (void *)(uintptr_t)payloads) != 0)
+        fail("thread", "can't start");
+    uint64_t done = 0;
+    for (uint64_t k = 0; done < opt.count; k++) {
+        sem_wait(&ring.filled);
+        send_batch(w, (int32_t)(k % PARTITIONS), ring.batch[k % RING], ring.length[k % RING]);
+        done += ring.records[k % RING];
+        sem_post(&ring.empty);
+        take_answers(PRODUCE, MSG_DONTWAIT);
+    }
+    pthread_join(encoder, NULL);
+}
+
 static void run_batches(uint8_t *batch, const uint8_t *payloads) {
     writer_t w = {0};
     open_connection();
@@ -249,6 +297,10 @@ static void run_batches(uint8_t *batch, const uint8_t *payloads) {
     double cpu = cpu_seconds();
     uint64_t begun = now(), done = 0, in_batch = 0;
     size_t length = 0;
+    if (opt.two) {
+        write_from_ring(&w, payloads);
+        done = opt.count;
+    }
     for (int32_t k = 0; done < opt.count; k++) {
         uint64_t left = opt.count - done;
         if (!opt.ready || !in_batch || in_batch > left)
@@ -301,13 +353,14 @@ static void parse_address(char *text) {
 
 int main(int argc, char **argv) {
     static const struct option longs[] = {{"bootstrap", 1, 0, 'b'}, {"count", 1, 0, 'c'}, {"size", 1, 0, 's'},
-                                          {"ready", 0, 0, 'r'},     {"start", 1, 0, 'S'}, {0, 0, 0, 0}};
+                                          {"ready", 0, 0, 'r'},     {"two", 0, 0, 't'}, {"start", 1, 0, 'S'}, {0, 0, 0, 0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'b': parse_address(optarg); break;
         case 'c': opt.count = strtoull(optarg, NULL, 10); break;
         case 's': opt.size = strtoul(optarg, NULL, 10); break;
         case 'r': opt.ready = 1; break;
+        case 't': opt.two = 1; break;
         case 'S': opt.rounds = atoi(optarg); break;
         default: return 2;
         }
@@ -319,7 +372,7 @@ int main(int argc, char **argv) {
     crc32c_init();
     if (!crc32c_self_test())
         fail("checksum", "the self-test failed");
-    uint8_t *batch = must(malloc(BATCH_HEADER + BATCH_BYTES + opt.size + RECORD_EXTRA));
+    uint8_t *batch = batch_buffer();
     uint8_t *payloads = must(malloc(PAYLOADS * opt.size));
     memset(payloads, 'x', PAYLOADS * opt.size);
     if (opt.rounds)

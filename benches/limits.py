@@ -5,7 +5,7 @@ from processes import Sink, check_totals, run
 
 # The row of the throughput table that sends such messages, their size, and how many are sent here.
 ROWS = (("100 B", 100, 5_000_000), ("1000 B", 1000, 5_000_000))
-LIMITS = (("encode, checksum, write", []), ("write only", ["--ready"]))
+LIMITS = (("encode, checksum, write", []), ("the same on two threads", ["--two"]), ("write only", ["--ready"]))
 NAMES = {"ours": "rkafka", "peer": "librdkafka"}
 
 
@@ -35,7 +35,7 @@ def measure(results, reps, best):
 def show(bounds):
     if not bounds:
         return
-    print("\nThe limit: one thread that does only what cannot be left out; multiples are of its first line")
+    print("\nThe limit: only what cannot be left out, on one thread; multiples are of its first line")
     print(f"{'':<32}   {'messages/s':>18}   {'CPU ns/message':>18}   {'GB/s':>6}")
     for name, lines in bounds.items():
         base = next(iter(lines.values()))

@@ -145,6 +145,8 @@ def summary(row, runs, best):
     least, most = (min, max) if best else (statistics.median, statistics.median)
     out = {"messages_per_s": most(r["rate"] for r in runs),
            "cpu_ns": least(r["cpu_ns"] for r in runs),
+           # What disturbs the machine only adds.
+           "cpu_ns_least": min(r["cpu_ns"] for r in runs),
            "peak_mib": least(r["peak_rss_kib"] / 1024 for r in runs),
            "runs": len(runs)}
     if row.latency:
@@ -321,7 +323,7 @@ def main():
     counted = f"counted by {method}" if method else "not counted"
     print(f"instructions {counted}; a ratio above 1 favours rkafka")
     columns = [("messages/s", "messages_per_s", True), ("CPU ns/message", "cpu_ns", False),
-               ("instructions/message", "instructions", False), ("peak MiB", "peak_mib", False)]
+               ("least of the runs", "cpu_ns_least", False), ("instructions/message", "instructions", False), ("peak MiB", "peak_mib", False)]
     print_table("Throughput", columns, [r for r in rows if not r.latency], results, libraries)
     columns = [("p50 us", "p50_us", False), ("p99 us", "p99_us", False), ("p99.9 us", "p999_us", False),
                ("CPU ns/message", "cpu_ns", False)]
