@@ -323,7 +323,8 @@ def main():
     counted = f"counted by {method}" if method else "not counted"
     print(f"instructions {counted}; a ratio above 1 favours rkafka")
     columns = [("messages/s", "messages_per_s", True), ("CPU ns/message", "cpu_ns", False),
-               ("least of the runs", "cpu_ns_least", False), ("instructions/message", "instructions", False), ("peak MiB", "peak_mib", False)]
+               ("least of the runs", "cpu_ns_least", False), ("instructions/message", "instructions", False),
+               ("peak MiB", "peak_mib", False)]
     print_table("Throughput", columns, [r for r in rows if not r.latency], results, libraries)
     columns = [("p50 us", "p50_us", False), ("p99 us", "p99_us", False), ("p99.9 us", "p999_us", False),
                ("CPU ns/message", "cpu_ns", False)]

@@ -15,9 +15,9 @@ const LOT: i64 = 256;
 /// The credits of an unlimited queue.
 const UNLIMITED: i64 = 1 << 60;
 
-/// With so many bytes in closed batches that have no verdict, a thread that has filled one of the largest blocks lets others go first: where they
-/// wait for its core, the broker's thread among them, what it sends is then still in a cache. Where they do not, that is one
-/// short system call per block.
+/// With so many bytes in closed batches that have no verdict, a thread that has filled one of the largest blocks lets others go
+/// first: where they wait for its core, the broker's thread among them, what it sends is then still in a cache. Where they do
+/// not, that is one short system call per block.
 const BACKLOG: i64 = 1 << 20;
 /// With so many, it also sleeps after every second block if nobody waits for its core: the broker's thread may wait for another
 /// one, and a scheduler moves it only to a core that is idle. A queue that grows instead costs new memory, which for those

@@ -89,17 +89,13 @@ impl Desk {
     /// Ends the client's threads, unless that was done before.
     pub fn close(&self, shared: &Shared) {
         let thread = std::mem::replace(&mut *self.thread.lock(), Thread::Over);
-        match thread {
-            Thread::Over => {}
-            Thread::Started(main) => {
-                let _ = shared.main.send(MainOp::Stop);
-                let _ = main.join();
-            }
-            Thread::NotStarted => {
-                if let Some(main) = self.clear() {
-                    main.stop();
-                }
-            }
+        if let Thread::Started(main) = thread {
+            let _ = shared.main.send(MainOp::Stop);
+            let _ = main.join();
+        }
+        // It was not started, or has panicked.
+        if let Some(main) = self.clear() {
+            main.stop();
         }
     }
 }

@@ -107,7 +107,7 @@ impl MainThread {
         }
     }
 
-    /// Makes the bootstrap brokers' threads. Called before the main thread is started, so that a failure reaches `rk_producer_new`.
+    /// Makes the bootstrap brokers' threads, on the thread that makes the client: a failure reaches `rk_producer_new`.
     pub fn start_bootstrap(&mut self, addresses: &[(String, u16)]) -> Result<(), String> {
         for (i, (host, port)) in addresses.iter().enumerate() {
             self.add_broker(-1 - i as i32, host.clone(), *port)

@@ -101,6 +101,7 @@ pub struct Shared {
     pub topics: Registry,
     /// Broker threads by id; bootstrap brokers have negative ids.
     pub brokers: RwLock<HashMap<i32, Arc<BrokerHandle>>>,
+    /// The main thread's inbox, and where its state lies.
     pub main: Sender<MainOp>,
     pub desk: Desk,
     pub ids: ProducerIds,
@@ -165,7 +166,7 @@ impl Shared {
         }
     }
 
-    /// The topic of that name, made on first use; the main thread then asks for its metadata.
+    /// The topic of that name, made on first use; then its metadata is asked for.
     pub fn topic(self: &Arc<Self>, name: &str) -> Result<&Topic, RespErr> {
         if let Some(t) = self.topics.get(name.as_bytes()) {
             return Ok(t);

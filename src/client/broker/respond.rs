@@ -1,4 +1,4 @@
-//! Responses: the versions a broker speaks, metadata for the main thread, and the verdicts of batches.
+//! Responses: the versions a broker speaks, metadata, and the verdicts of batches.
 
 use super::auth::SaslNext;
 use super::conn::{InFlight, Purpose};
