@@ -232,18 +232,20 @@ def print_rest(rows):
 # ---- commands ----
 
 def measure(rows, libraries, reps, scale, best):
-    results = {row.name: {} for row in rows}
-    names = {}
-    for row in rows:
-        runs = {lib: [] for lib in libraries if lib in row.libraries}
-        for rep in range(reps * LATENCY_RUNS if row.latency else reps):
-            for lib in list(runs) if rep % 2 == 0 else list(reversed(runs)):
-                count = row.count if row.latency else max(row.count // scale, 1)
-                runs[lib].append(run_once(lib, row, count, scale))
-        for lib in runs:
-            results[row.name][lib] = summary(row, runs[lib], best)
-            names[lib] = runs[lib][0]["library"]
-        print(".", end="", flush=True, file=sys.stderr)
+    """All rows once, then all of them again: a machine that is slow for some minutes is so for every row, and rows can still be
+    compared with each other."""
+    runs = {row.name: {lib: [] for lib in libraries if lib in row.libraries} for row in rows}
+    for rep in range(reps):
+        for row in rows:
+            count = row.count if row.latency else max(row.count // scale, 1)
+            for turn in range(LATENCY_RUNS if row.latency else 1):
+                order = list(runs[row.name])
+                for lib in order if (rep + turn) % 2 == 0 else reversed(order):
+                    runs[row.name][lib].append(run_once(lib, row, count, scale))
+            print(".", end="", flush=True, file=sys.stderr)
+        print(f" {rep + 1}/{reps}", file=sys.stderr)
+    results = {row.name: {lib: summary(row, done, best) for lib, done in runs[row.name].items()} for row in rows}
+    names = {lib: done[0]["library"] for each in runs.values() for lib, done in each.items()}
     return results, names
 
 
