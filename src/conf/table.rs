@@ -268,7 +268,7 @@ impl Property {
     }
 
     /// True for a row that holds a value (no alias, no callback, not a Java name).
-    pub fn has_value(&self) -> bool {
+    pub const fn has_value(&self) -> bool {
         !matches!(self.kind, Kind::Alias { .. } | Kind::Callback { .. } | Kind::Java)
     }
 }
@@ -302,9 +302,10 @@ const FREE: u16 = u16::MAX;
 const _: () = assert!(COUNT < PLACES / 2, "more places are needed");
 
 const SECRETS: usize = {
+    let rows = all_rows();
     let (mut count, mut at) = (0, 0);
     while at < COUNT {
-        count += all_rows()[at].secret as usize;
+        count += rows[at].secret as usize;
         at += 1;
     }
     count
@@ -371,7 +372,10 @@ impl Table {
         while at < COUNT {
             table.holders[at] = match rows[at].kind {
                 Kind::Alias { target, .. } => match table.place_of(rows[at].scope, target.as_bytes()) {
-                    Some(holder) => holder,
+                    Some(holder) => {
+                        assert!(rows[holder as usize].has_value(), "an alias of what holds no value");
+                        holder
+                    }
                     None => panic!("an alias of what is not a property of its scope"),
                 },
                 _ => at as u16,

@@ -1,6 +1,6 @@
 //! Verdicts: order through retries, purge, close, acks=0, errors that no retry mends.
 
-use crate::common::{beside, eventually, ms, Harness};
+use crate::common::{alone, beside, eventually, ms, Harness};
 use rkafka::client::{Status, PARTITION_UA, PURGE_INFLIGHT, PURGE_NON_BLOCKING, PURGE_QUEUE};
 use rkafka::error::RespErr;
 use std::collections::HashSet;
@@ -175,7 +175,7 @@ fn of_produce_calls_that_overlap_close_are_not_lost() {
 
 #[test]
 fn of_clients_that_close_before_they_have_begun_are_complete() {
-    let _stage = beside();
+    let _stage = alone();
     for (i, address) in ["127.0.0.1:1", "localhost:1"].iter().cycle().take(200).enumerate() {
         let h = Harness::new(&[("bootstrap.servers", address)]);
         let id = h.one(&h.topic("t"));
@@ -185,7 +185,16 @@ fn of_clients_that_close_before_they_have_begun_are_complete() {
         h.close(ms(3000));
         let f = h.fate(id).expect("closed");
         assert_eq!((f.err, f.status), (RespErr::ERR__DESTROY, Status::NotPersisted));
+        // A joined thread may be listed for a moment.
+        eventually("no thread is left", ms(1000), || client_threads().is_empty());
     }
+}
+
+/// The threads of clients in this process, by name.
+fn client_threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("this process");
+    let names = tasks.flatten().filter_map(|t| std::fs::read_to_string(t.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("rk:")).collect()
 }
 
 #[test]
