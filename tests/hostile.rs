@@ -42,7 +42,7 @@ fn attack(key: i16, mode: HostileMode, how_long: Duration, profile: &str) {
     cluster.create_topic("t", 3, 2).expect("a topic");
     let t = h.topic("t");
     // Once with a client that knew better times, once with one that meets it from the start.
-    let experienced = how_long.as_millis() % 2 == 0;
+    let experienced = how_long.as_millis().is_multiple_of(2);
     if experienced {
         h.wait_fate(h.one(&t), ms(3000));
     }

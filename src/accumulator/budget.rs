@@ -163,7 +163,7 @@ impl Budget {
     pub fn pace(&self) -> Pace {
         match self.closed.load(Relaxed) {
             ..=BACKLOG => Pace::On,
-            FAR_AHEAD.. if self.blocks.fetch_add(1, Relaxed) % BLOCKS_PER_NAP == 0 => Pace::Nap,
+            FAR_AHEAD.. if self.blocks.fetch_add(1, Relaxed).is_multiple_of(BLOCKS_PER_NAP) => Pace::Nap,
             _ => Pace::Yield,
         }
     }

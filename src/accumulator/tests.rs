@@ -65,7 +65,7 @@ fn records_come_back_in_order_with_their_entries() {
             assert_eq!((it.opaque, it.aux), (next, 7));
             assert_eq!(it.timestamp_ms, 1_700_000_000_000 + next as i64);
             assert_eq!(it.record.value.unwrap(), &value[..next % 300]);
-            assert_eq!(it.record.key.is_some(), next % 3 != 0);
+            assert_eq!(it.record.key.is_some(), !next.is_multiple_of(3));
             next += 1;
         }
         assert_eq!(b.records().count(), b.count as usize);

@@ -66,7 +66,7 @@ impl Registry {
         }
         let n = self.missed.load(Relaxed);
         self.missed.store(n.wrapping_add(1), Relaxed);
-        if n % MISSES == 0 {
+        if n.is_multiple_of(MISSES) {
             if let Some(t) = self.find(topic.state.info.name.as_bytes()) {
                 self.recent.set(hint, t);
             }

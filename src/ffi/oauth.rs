@@ -61,7 +61,7 @@ pub unsafe extern "C" fn rk_producer_oauthbearer_set_token(
         let (Some(value), Some(principal)) = (value, principal) else {
             return invalid("token and principal must be UTF-8 strings, not NULL");
         };
-        if !(extension_size % 2 == 0) || extension_size > MAX_EXTENSIONS {
+        if !extension_size.is_multiple_of(2) || extension_size > MAX_EXTENSIONS {
             return invalid(
                 "extensions are names and values in turn, so their number is even; at most 128 pairs are possible",
             );

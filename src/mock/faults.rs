@@ -179,7 +179,7 @@ pub fn spoil(mode: HostileMode, n: u64, mut answer: Vec<u8>) -> Vec<u8> {
         }
         HostileMode::RandomBytes(seed) => {
             let mut rng = SplitMix(seed ^ n.rotate_left(32));
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 answer.resize(8 + rng.below(2000) as usize, 0);
                 answer[8..].iter_mut().for_each(|b| *b = rng.next() as u8);
                 let len = answer.len() as i32 - 4;

@@ -102,7 +102,7 @@ pub(super) unsafe fn produce_batch(w: &mut World, p: &mut Program<'_>) {
     let (list, n) = (messages.as_mut_ptr(), messages.len());
     // SAFETY: by contract; the messages have the lengths they say, or NULL, or lengths no message has.
     unsafe {
-        let accepted = if p.byte() % 2 == 0 {
+        let accepted = if p.byte().is_multiple_of(2) {
             let rk = w.producers.at(p.byte());
             rk_producer_produce_batch(rk, p.name(), p.int(), flags, list, n)
         } else {

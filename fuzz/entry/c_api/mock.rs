@@ -62,7 +62,7 @@ pub(super) unsafe fn mock(w: &mut World, p: &mut Program<'_>) {
             }
             11 => {
                 let errors = [p.int(), p.int(), p.int()];
-                let (list, n) = if p.byte() % 8 == 0 { (null(), 3) } else { (errors.as_ptr(), 3) };
+                let (list, n) = if p.byte().is_multiple_of(8) { (null(), 3) } else { (errors.as_ptr(), 3) };
                 rk_mock_push_request_errors(c, key, list, n);
                 rk_mock_partition_push_request_errors(c, p.name(), p.int(), key, list, n);
             }

@@ -82,7 +82,7 @@ pub fn c_api(data: &[u8]) {
 unsafe fn call(w: &mut World, p: &mut Program<'_>) {
     let mut text: [c_char; 64] = [1; 64];
     let errstr = text.as_mut_ptr();
-    let errstr_size = 64 - usize::from(p.0.len() % 65 == 0);
+    let errstr_size = 64 - usize::from(p.0.len().is_multiple_of(65));
     // SAFETY: by contract; see each.
     unsafe {
         match p.byte() {
@@ -161,7 +161,7 @@ unsafe fn call(w: &mut World, p: &mut Program<'_>) {
             }
             184..=187 => {
                 let mut metadata = null();
-                let topic = if p.byte() % 2 == 0 { null_mut() } else { w.topics.at(p.byte()) };
+                let topic = if p.byte().is_multiple_of(2) { null_mut() } else { w.topics.at(p.byte()) };
                 let rk = w.producers.at(p.byte());
                 rk_producer_metadata(rk, p.int(), topic, &mut metadata, p.wait());
                 w.metadata.add(metadata.cast_mut());
@@ -183,7 +183,7 @@ unsafe fn call(w: &mut World, p: &mut Program<'_>) {
                 let rk = w.producers.at(p.byte());
                 let extensions = [p.name(), p.name(), p.name()];
                 let n = p.byte() as usize % 4;
-                let token = c_string(if p.byte() % 2 == 0 { b"a.b.c" } else { b"no token" });
+                let token = c_string(if p.byte().is_multiple_of(2) { b"a.b.c" } else { b"no token" });
                 let expires = p.number();
                 rk_producer_oauthbearer_set_token(
                     rk,

@@ -1,0 +1,208 @@
+//! The processor's own instruction for CRC-32C, and which processor this is.
+
+use super::{fold, POLYNOMIAL};
+use std::arch::x86_64::{__cpuid, _mm_crc32_u64, _mm_crc32_u8, _mm_prefetch, _xgetbv, _MM_HINT_T0};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+/// What the processor has for this.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+#[repr(u8)]
+pub enum Has {
+    Nothing,
+    /// SSE 4.2.
+    Instruction,
+    /// And AVX-512F with VPCLMULQDQ, whose registers the system keeps.
+    Folding,
+}
+
+/// The standard library's detection asks for every feature at once, and where the machine is a virtual one each of those
+/// questions goes to the hypervisor: tens of microseconds of a client's start.
+#[inline]
+pub fn has() -> Has {
+    const UNKNOWN: u8 = u8::MAX;
+    static KNOWN: AtomicU8 = AtomicU8::new(UNKNOWN);
+    match KNOWN.load(Relaxed) {
+        UNKNOWN => {
+            let has = ask();
+            KNOWN.store(has as u8, Relaxed);
+            has
+        }
+        known if known == Has::Folding as u8 => Has::Folding,
+        known if known == Has::Instruction as u8 => Has::Instruction,
+        _ => Has::Nothing,
+    }
+}
+
+// The intrinsic is a safe function in later versions of Rust.
+#[allow(unused_unsafe)]
+fn ask() -> Has {
+    // From the manuals: leaf 1, and leaf 7 of those that have it; in XCR0 the registers of SSE, AVX and AVX-512.
+    const SSE_4_2: u32 = 1 << 20;
+    const OS_XSAVE: u32 = 1 << 27;
+    const AVX_512_F: u32 = 1 << 16;
+    const VPCLMULQDQ: u32 = 1 << 10;
+    const KEPT: u64 = 0b1110_0110;
+    // SAFETY: every processor of this architecture has CPUID and its first leaves.
+    let (most, first) = unsafe { (__cpuid(0).eax, __cpuid(1).ecx) };
+    if first & SSE_4_2 == 0 {
+        return Has::Nothing;
+    }
+    if most < 7 || first & OS_XSAVE == 0 {
+        return Has::Instruction;
+    }
+    // SAFETY: the processor has leaf 7, and XGETBV if the system uses XSAVE.
+    let (seventh, kept) = unsafe { (__cpuid(7), _xgetbv(0)) };
+    let folds = seventh.ebx & AVX_512_F != 0 && seventh.ecx & VPCLMULQDQ != 0 && kept & KEPT == KEPT;
+    if folds {
+        Has::Folding
+    } else {
+        Has::Instruction
+    }
+}
+
+/// The checksum by what the processor has; `None` if that is nothing.
+pub fn append(crc: u32, bytes: &[u8]) -> Option<u32> {
+    append_with(has(), crc, bytes)
+}
+
+/// As `append`, by what it has at the least.
+///
+/// # Panics
+/// If the processor does not have that.
+#[cfg(test)]
+pub fn append_as_with(less: Has, crc: u32, bytes: &[u8]) -> Option<u32> {
+    assert!(less <= has());
+    append_with(less, crc, bytes)
+}
+
+fn append_with(has: Has, crc: u32, bytes: &[u8]) -> Option<u32> {
+    match has {
+        Has::Nothing => None,
+        Has::Folding if bytes.len() >= fold::LEAST => {
+            // SAFETY: the processor has what both are compiled for, and there are as many bytes as the first asks for.
+            Some(unsafe {
+                let (folded, rest) = fold::append(!crc, bytes);
+                by_instruction(folded, rest)
+            })
+        }
+        // SAFETY: the processor has the instruction.
+        _ => Some(unsafe { by_instruction(u64::from(!crc), bytes) }),
+    }
+}
+
+/// Bytes of each of the three streams, in long stretches and in short ones.
+const LONG: usize = 1024;
+const SHORT: usize = 128;
+static AFTER_LONG: Zeros = Zeros::new(LONG);
+static AFTER_SHORT: Zeros = Zeros::new(SHORT);
+
+/// What a stretch of zeros makes of a checksum: the sum over its four bytes.
+struct Zeros([[u32; 256]; 4]);
+
+impl Zeros {
+    /// `len` is a power of two.
+    const fn new(len: usize) -> Zeros {
+        // A checksum is a vector of bits, and each byte of zeros multiplies it by the same matrix.
+        let mut columns = [0u32; 32];
+        let mut i = 0;
+        while i < 32 {
+            let mut c = 1u32 << i;
+            let mut bit = 0;
+            while bit < 8 {
+                c = if c & 1 == 1 { c >> 1 ^ POLYNOMIAL } else { c >> 1 };
+                bit += 1;
+            }
+            columns[i] = c;
+            i += 1;
+        }
+        let mut covers = 1;
+        while covers < len {
+            let mut squared = [0u32; 32];
+            let mut i = 0;
+            while i < 32 {
+                squared[i] = times(&columns, columns[i]);
+                i += 1;
+            }
+            columns = squared;
+            covers *= 2;
+        }
+        let mut table = [[0u32; 256]; 4];
+        let mut byte = 0;
+        while byte < 4 {
+            let mut value = 0;
+            while value < 256 {
+                table[byte][value] = times(&columns, (value as u32) << (8 * byte));
+                value += 1;
+            }
+            byte += 1;
+        }
+        Zeros(table)
+    }
+
+    fn apply(&self, crc: u64) -> u64 {
+        let [a, b, c, d, ..] = crc.to_le_bytes();
+        let t = &self.0;
+        (t[0][a as usize] ^ t[1][b as usize] ^ t[2][c as usize] ^ t[3][d as usize]) as u64
+    }
+}
+
+const fn times(columns: &[u32; 32], vector: u32) -> u32 {
+    let mut sum = 0;
+    let mut i = 0;
+    while i < 32 {
+        if vector >> i & 1 == 1 {
+            sum ^= columns[i];
+        }
+        i += 1;
+    }
+    sum
+}
+
+/// One step of eight bytes.
+#[inline]
+#[target_feature(enable = "sse4.2")]
+fn step(crc: u64, word: &[u8]) -> u64 {
+    _mm_crc32_u64(crc, word.try_into().map_or(0, u64::from_le_bytes))
+}
+
+/// Three streams of `N` bytes each; returns what is left.
+#[target_feature(enable = "sse4.2")]
+fn stretches<'a, const N: usize>(crc: &mut u64, mut bytes: &'a [u8], zeros: &Zeros) -> &'a [u8] {
+    while bytes.len() >= 3 * N {
+        let (stretch, rest) = bytes.split_at(3 * N);
+        let (first, others) = stretch.split_at(N);
+        let (second, third) = others.split_at(N);
+        let (mut a, mut b, mut c) = (*crc, 0, 0);
+        for ((x, y), z) in first.chunks_exact(64).zip(second.chunks_exact(64)).zip(third.chunks_exact(64)) {
+            // Records come from another thread's cache, and a stretch is over before the processor has seen where it goes
+            // on. A prefetch past the end does nothing.
+            for line in [x, y, z] {
+                // SAFETY: a prefetch reads and writes nothing. (In later versions of Rust the intrinsic is a safe function.)
+                #[allow(unused_unsafe)]
+                unsafe {
+                    _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_add(3 * N).cast())
+                };
+            }
+            for i in (0..64).step_by(8) {
+                (a, b, c) = (step(a, &x[i..i + 8]), step(b, &y[i..i + 8]), step(c, &z[i..i + 8]));
+            }
+        }
+        *crc = zeros.apply(zeros.apply(a) ^ b) ^ c;
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The checksum of what `crc` is that of, not yet inverted, and these.
+///
+/// # Safety
+/// The processor has SSE 4.2.
+#[target_feature(enable = "sse4.2")]
+unsafe fn by_instruction(mut crc: u64, bytes: &[u8]) -> u32 {
+    let bytes = stretches::<LONG>(&mut crc, bytes, &AFTER_LONG);
+    let bytes = stretches::<SHORT>(&mut crc, bytes, &AFTER_SHORT);
+    let words = bytes.chunks_exact(8);
+    let last = words.remainder();
+    crc = words.fold(crc, |crc, w| step(crc, w));
+    !last.iter().fold(crc as u32, |crc, &b| _mm_crc32_u8(crc, b))
+}
