@@ -88,6 +88,76 @@ static void messages_as_most_are(void) {
     rk_producer_destroy(rk);
 }
 
+/* Around the lengths and the numbers from which on a varint has two bytes, with and without a null value. */
+enum { BORDERS = 300, MANY = 66 };
+static char letters[130];
+
+static size_t border(uint32_t i, rk_header_t h[MANY]) {
+    size_t n = i % 130;
+    if (i >= BORDERS - MANY) { /* many */
+        for (n = 0; n < i - (BORDERS - MANY); n++)
+            h[n] = (rk_header_t){letters, n % 3, letters, n % 5};
+        return n;
+    }
+    h[0] = (rk_header_t){letters, n, "value", 5};
+    h[1] = (rk_header_t){"name", 4, letters, n};
+    h[2] = (rk_header_t){"null", 4, NULL, 0};
+    return i < 130 ? 2 : 3;
+}
+
+static void on_border(const rk_message_t *m, void *opaque) {
+    uint32_t i;
+    rk_header_t want[MANY];
+    rk_headers_t *h = NULL;
+    CHECK_INT(m->len, sizeof i);
+    memcpy(&i, m->payload, sizeof i);
+    size_t count = border(i, want);
+    CHECK_ERR(rk_message_headers(m, &h), count ? RK_RESP_ERR_NO_ERROR : RK_RESP_ERR__NOENT);
+    CHECK_INT(rk_headers_count(h), count);
+    for (size_t k = 0; k < count; k++) {
+        const char *name;
+        const void *value;
+        size_t name_len, value_len;
+        CHECK_OK(rk_headers_get(h, k, &name, &name_len, &value, &value_len));
+        CHECK(name_len == want[k].name_len && memcmp(name, want[k].name, name_len) == 0);
+        CHECK(value_len == want[k].value_len && (value == NULL) == (want[k].value == NULL));
+        CHECK(value == NULL || memcmp(value, want[k].value, value_len) == 0);
+    }
+    rk_headers_destroy(h);
+    ++*(int *)opaque;
+}
+
+static void on_border_report(rk_producer_t *rk, const rk_message_t *m, void *opaque) {
+    (void)rk;
+    CHECK_OK(m->err);
+    on_border(m, opaque);
+}
+
+static void lengths_at_borders(void) {
+    int reported = 0, logged = 0;
+    memset(letters, 'l', sizeof letters);
+    rk_conf_t *conf = test_conf(1);
+    rk_conf_set_opaque(conf, &reported);
+    rk_conf_set_dr_msg_cb(conf, on_border_report);
+    rk_producer_t *rk = test_producer(conf);
+    rk_topic_t *topic = rk_producer_topic(rk, "borders");
+    for (uint32_t i = 0; i < BORDERS; i++) {
+        rk_header_t h[MANY];
+        size_t count = border(i, h);
+        CHECK_OK(rk_topic_produce_header_array(topic, RK_PARTITION_UA, RK_MSG_F_COPY, &i, sizeof i, i % 2 ? &i : NULL,
+                                               i % 2 ? sizeof i : 0, h, count, 0, NULL));
+        if (i == 0) /* from here on the topic is known, and there is a chunk */
+            CHECK_OK(rk_producer_flush(rk, 20000));
+    }
+    CHECK_OK(rk_producer_flush(rk, 20000));
+    CHECK_INT(reported, BORDERS);
+    for (int32_t p = 0; p < 4; p++)
+        CHECK_OK(rk_mock_partition_foreach(rk_producer_mock(rk), "borders", p, on_border, &logged));
+    CHECK_INT(logged, BORDERS);
+    rk_topic_destroy(topic);
+    rk_producer_destroy(rk);
+}
+
 static void on_report(rk_producer_t *rk, const rk_message_t *m, void *opaque) {
     rk_headers_t *h = (rk_headers_t *)m->opaque; /* anything but NULL */
     (void)rk;
@@ -164,5 +234,6 @@ int main(void) {
     rk_topic_destroy(topic);
     rk_producer_destroy(rk);
     messages_as_most_are();
+    lengths_at_borders();
     return 0;
 }

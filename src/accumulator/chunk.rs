@@ -12,6 +12,7 @@
 
 use super::layout;
 use super::record::{self, Fit, RecordRef};
+use super::section::HeaderSection;
 use crate::sync::{spin_loop, yield_now, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::sys::clock::Tick;
 use crate::sys::memory;
@@ -202,7 +203,7 @@ impl Chunk {
     /// from the precise clock.
     #[allow(unsafe_code)]
     #[inline(always)]
-    pub fn append(&self, rec: &RecordRef<'_>, fixed: usize) -> Append {
+    pub fn append(&self, rec: &RecordRef<'_, impl HeaderSection>, fixed: usize) -> Append {
         let mut state = self.state.load(Acquire);
         loop {
             let (used, index) = (bytes_of(state), count_of(state));

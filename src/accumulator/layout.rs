@@ -9,6 +9,7 @@
 //! | all set | any other | none |
 
 use super::record::{read, uvarint_len, Fit, RecordRef, RecordView, NO_AUX, NO_HEADERS};
+use super::section::HeaderSection;
 
 const PLAIN: u32 = 0b100 << 29;
 const HEADED: u32 = 0b101 << 29;
@@ -34,10 +35,10 @@ const KEYED_DELTA_MAX: i64 = 1 << KEYED_OFFSET;
 
 /// The note of a record.
 #[inline(always)]
-pub fn note(rec: &RecordRef<'_>, fit: &Fit) -> u32 {
+pub fn note(rec: &RecordRef<'_, impl HeaderSection>, fit: &Fit) -> u32 {
     let (Some(value), NO_AUX) = (rec.value, rec.aux) else { return rec.aux };
     let (total, delta) = (fit.total, fit.timestamp_delta);
-    let headers = rec.headers.len();
+    let headers = rec.headers.section_len();
     match rec.key {
         None if total < PLAIN_MAX && (0..PLAIN_DELTA_MAX).contains(&delta) => {
             // At most 2 + 1 + 2 + 5 + 1 + 2.

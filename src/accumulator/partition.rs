@@ -6,6 +6,7 @@ use super::budget::Pace;
 use super::chunk::{Append, Chunk, Opening, ENTRY, MAX_RECORDS};
 use super::pool::{ChunkRef, Pool, CLASSES};
 use super::record::RecordRef;
+use super::section::HeaderSection;
 use crate::sync::{nap, yield_now, AtomicPtr, AtomicUsize, Mutex, Ordering::*};
 use crate::sys::clock::{self, Tick};
 use std::collections::VecDeque;
@@ -120,7 +121,7 @@ impl<O: BatchOwner> PartitionQueue<O> {
 
     /// Appends without a lock if the open chunk has room.
     #[inline(always)]
-    pub fn append(&self, rec: &RecordRef<'_>, fixed: usize) -> Append {
+    pub fn append(&self, rec: &RecordRef<'_, impl HeaderSection>, fixed: usize) -> Append {
         match ChunkRef::from_ptr(self.open.load(Acquire)) {
             Some(chunk) => chunk.append(rec, fixed),
             None => Append::Full,

@@ -5,15 +5,16 @@
 //! Layout (Kafka protocol guide, "Record"): length varint, attributes i8, timestampDelta varlong, offsetDelta varint,
 //! key length varint (−1: none), key, value length varint (−1: none), value, header count varint, headers.
 
+use super::section::HeaderSection;
 use crate::sys::clock::Tick;
 
 /// What the application hands over, before it has an offset in a batch.
 #[derive(Clone, Copy)]
-pub struct RecordRef<'a> {
+pub struct RecordRef<'a, H = &'a [u8]> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    /// The headers section as it goes on the wire, its count included; see [`NO_HEADERS`].
-    pub headers: &'a [u8],
+    /// The headers section as it goes on the wire, its count included (see [`NO_HEADERS`]), or what it is to be made of.
+    pub headers: H,
     /// CreateTime in milliseconds since the epoch; `None` is when it was handed over.
     pub timestamp_ms: Option<i64>,
     /// When it was handed over; also for the report's latency.
@@ -52,7 +53,7 @@ pub(super) fn uvarint_len(z: u64) -> usize {
     (bits * 9 + 64) >> 6
 }
 
-impl RecordRef<'_> {
+impl<H: HeaderSection> RecordRef<'_, H> {
     /// The length that does not depend on the record's place in its batch: all but the two deltas and the length prefix.
     #[inline(always)]
     pub fn fixed_len(&self) -> usize {
@@ -60,7 +61,7 @@ impl RecordRef<'_> {
             Some(b) => varint_len(b.len() as i64) + b.len(),
             None => 1,
         };
-        1 + part(self.key) + part(self.value) + self.headers.len()
+        1 + part(self.key) + part(self.value) + self.headers.section_len()
     }
 
     /// CreateTime in milliseconds since the epoch.
@@ -103,7 +104,7 @@ impl Fit {
 /// else may access that memory meanwhile.
 #[allow(unsafe_code)]
 #[inline(always)]
-pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_>, fit: &Fit) {
+pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_, impl HeaderSection>, fit: &Fit) {
     // SAFETY: the caller vouches for `total` bytes from `at`, which is what these writes add up to.
     unsafe {
         let mut p = put_uvarint(at, (fit.body as u64) << 1);
@@ -111,13 +112,13 @@ pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_>, fit: &Fit) {
         p = put_uvarint(p.add(1), fit.timestamp_zigzag);
         p = put_uvarint(p, (fit.offset_delta as u64) << 1);
         p = put_bytes::<true>(p, rec.key);
-        if rec.headers.len() == 1 {
+        if rec.headers.section_len() == 1 {
             // Before the value, after whose copy nothing is to be remembered.
-            *at.add(fit.total - 1) = rec.headers[0];
+            *at.add(fit.total - 1) = NO_HEADERS[0];
             put_bytes::<false>(p, rec.value);
         } else {
             p = put_bytes::<false>(p, rec.value);
-            put_raw::<false>(p, rec.headers);
+            rec.headers.write(p);
         }
     }
 }
@@ -159,35 +160,27 @@ unsafe fn put_long_uvarint(mut p: *mut u8, mut z: u64) -> *mut u8 {
     }
 }
 
+/// `KEY`: they are likely to be as short as most keys.
+///
 /// # Safety
 /// `p` must be valid for writes of the length prefix and the bytes.
 #[allow(unsafe_code)]
 #[inline(always)]
 unsafe fn put_bytes<const KEY: bool>(p: *mut u8, bytes: Option<&[u8]>) -> *mut u8 {
-    // SAFETY: passed on to the caller.
+    // SAFETY: passed on to the caller; claimed memory never overlaps the caller's buffer.
     unsafe {
         match bytes {
             None => put_uvarint(p, zigzag(-1)),
-            Some(b) => put_raw::<KEY>(put_uvarint(p, (b.len() as u64) << 1), b),
+            Some(b) => {
+                let p = put_uvarint(p, (b.len() as u64) << 1);
+                if KEY {
+                    copy_small(b.as_ptr(), p, b.len());
+                } else {
+                    copy(b.as_ptr(), p, b.len());
+                }
+                p.add(b.len())
+            }
         }
-    }
-}
-
-/// `KEY`: it is likely to be as short as most keys.
-///
-/// # Safety
-/// `p` must be valid for writes of `b.len()` bytes and not overlap `b`.
-#[allow(unsafe_code)]
-#[inline(always)]
-unsafe fn put_raw<const KEY: bool>(p: *mut u8, b: &[u8]) -> *mut u8 {
-    // SAFETY: claimed memory never overlaps the caller's buffer; the length is the caller's promise.
-    unsafe {
-        if KEY {
-            copy_small(b.as_ptr(), p, b.len());
-        } else {
-            copy(b.as_ptr(), p, b.len());
-        }
-        p.add(b.len())
     }
 }
 
@@ -202,7 +195,7 @@ const SHORT_COPY: usize = 128;
 /// As `copy_nonoverlapping` of bytes.
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: all ends lie within the `len` bytes; two from the same length on may overlap, with the same content.
     unsafe {
         match len {

@@ -1,7 +1,103 @@
-//! The headers section of a record, and short ones, which need no memory besides their own.
+//! The headers section of a record: written by somebody before, or made in the record of a few short headers.
 
-use super::record::{copy_small, NO_HEADERS};
+use super::record::{copy, copy_small, RecordRef, NO_HEADERS};
 use std::mem::MaybeUninit;
+
+/// A headers section, or what one is to be made of.
+///
+/// # Safety
+/// `write` writes as many bytes as `section_len` says, one or more, which is the same each time; alone they are a zero.
+#[allow(unsafe_code)]
+pub unsafe trait HeaderSection: Copy {
+    /// Bytes of the section.
+    fn section_len(self) -> usize;
+
+    /// Writes the section.
+    ///
+    /// # Safety
+    /// `to` is valid for writes of `section_len` bytes, and nobody else accesses them meanwhile.
+    unsafe fn write(self, to: *mut u8);
+
+    /// Gives a record's section as bytes, which may need memory of its own.
+    fn with_bytes<R>(rec: RecordRef<'_, Self>, f: impl FnOnce(RecordRef<'_>) -> R) -> R;
+}
+
+// SAFETY: a slice's length stays. Whoever fills in `RecordRef::headers` with bytes has a section there.
+#[allow(unsafe_code)]
+unsafe impl HeaderSection for &[u8] {
+    #[inline(always)]
+    fn section_len(self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    unsafe fn write(self, to: *mut u8) {
+        // SAFETY: by contract.
+        unsafe { copy(self.as_ptr(), to, self.len()) }
+    }
+
+    #[inline(always)]
+    fn with_bytes<R>(rec: RecordRef<'_, Self>, f: impl FnOnce(RecordRef<'_>) -> R) -> R {
+        f(rec)
+    }
+}
+
+/// A few short headers, none of them null, where the application has them: the section is made in the record.
+#[derive(Clone, Copy)]
+pub struct InPlace<F> {
+    /// Name and value of each.
+    get: F,
+    count: usize,
+    len: usize,
+}
+
+impl<'a, F: Fn(usize) -> (&'a [u8], &'a [u8]) + Copy> InPlace<F> {
+    /// `count` headers, at most [`SMALL`]; `payload` is the length of all names and values together.
+    ///
+    /// # Safety
+    /// That is their length, `get` gives the same each time, and no name or value is longer than [`SMALL`].
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    pub unsafe fn new(count: usize, payload: usize, get: F) -> Self {
+        InPlace { get, count, len: 1 + 2 * count + payload }
+    }
+}
+
+// SAFETY: by the contract of `new`, the count and all lengths have one byte each, and the length was added up of these.
+#[allow(unsafe_code)]
+unsafe impl<'a, F: Fn(usize) -> (&'a [u8], &'a [u8]) + Copy> HeaderSection for InPlace<F> {
+    #[inline(always)]
+    fn section_len(self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    unsafe fn write(self, to: *mut u8) {
+        // SAFETY: by contract so many bytes may be written, which is what these writes add up to.
+        unsafe {
+            *to = (self.count as u8) << 1;
+            let mut at = to.add(1);
+            for i in 0..self.count {
+                let (name, value) = (self.get)(i);
+                for part in [name, value] {
+                    *at = (part.len() as u8) << 1;
+                    copy_small(part.as_ptr(), at.add(1), part.len());
+                    at = at.add(1 + part.len());
+                }
+            }
+            debug_assert_eq!(at.offset_from(to) as usize, self.len);
+        }
+    }
+
+    #[cold]
+    fn with_bytes<R>(rec: RecordRef<'_, Self>, f: impl FnOnce(RecordRef<'_>) -> R) -> R {
+        let mut bytes = vec![0; rec.headers.len];
+        // SAFETY: there are so many bytes.
+        unsafe { rec.headers.write(bytes.as_mut_ptr()) };
+        let RecordRef { key, value, timestamp_ms, now, opaque, aux, .. } = rec;
+        f(RecordRef { key, value, headers: &bytes, timestamp_ms, now, opaque, aux })
+    }
+}
 
 /// Longest name or value, and most headers, whose varint has one byte.
 pub const SMALL: usize = 63;

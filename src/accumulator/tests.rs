@@ -384,7 +384,7 @@ fn a_batch_splits_into_parts_that_are_batches_of_their_own() {
             let v = value(i);
             // Times that go forth and back.
             let ts = first_ts + (i as i64 * 7919) % 100 - 50;
-            let r = RecordRef { headers: &headers, ..rec((i % 2 == 0).then_some(b"k"), Some(&v), ts, i) };
+            let r = RecordRef { headers: &headers[..], ..rec((i % 2 == 0).then_some(b"k"), Some(&v), ts, i) };
             h.budget.take(0);
             let changed = q.append_locked(&o, &r, LIMITS, Some((std::time::Instant::now(), 0)), true, || true);
             assert!(changed.is_ok());

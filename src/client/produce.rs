@@ -8,6 +8,7 @@ use crate::accumulator::budget::thread_hint;
 use crate::accumulator::chunk::Append;
 use crate::accumulator::partition::NoMemory;
 use crate::accumulator::record::{RecordRef, NO_AUX};
+use crate::accumulator::section::HeaderSection;
 use crate::accumulator::shortcut::SLOTS;
 use crate::error::RespErr;
 use crate::partitioner::{self, sticky, PartitionerKind};
@@ -72,7 +73,7 @@ impl Shared {
             return Err(RespErr::ERR__QUEUE_FULL);
         }
         let t = &*topic.state;
-        if let Some(p) = self.fast_partition(t, &rec, m.partition, hint) {
+        if let Some(p) = self.fast_partition(t, m.key, m.partition, hint) {
             if p.queue.append(&rec, fixed) == Append::Done {
                 return Ok(());
             }
@@ -83,48 +84,43 @@ impl Shared {
 
     /// As `produce`, for a message with a value, perhaps a key, perhaps headers, and nothing else, for any partition: most are
     /// like this. A good deal shorter, since it knows what the record has not, all the more where it is compiled for no key,
-    /// which takes the partition that this thread took last without asking why, and for no headers.
+    /// which takes the partition that this thread took last without asking why, and for no headers. `NO_ERROR` is an accepted
+    /// message: a `Result` would have to be taken apart again for C.
     #[inline(always)]
     pub fn produce_plain(
         self: &Arc<Self>,
         topic: &Topic,
         key: Option<&[u8]>,
         payload: &[u8],
-        headers: Section<'_>,
+        headers: impl HeaderSection,
         opaque: usize,
-    ) -> Result<(), RespErr> {
+    ) -> RespErr {
         let refusal = self.refuse.load(Relaxed);
         if refusal != 0 {
-            return Err(RespErr(refusal));
+            return RespErr(refusal);
         }
-        let rec = RecordRef {
-            key,
-            value: Some(payload),
-            headers: headers.bytes(),
-            timestamp_ms: None,
-            now: Tick::now(),
-            opaque,
-            aux: NO_AUX,
-        };
+        let rec =
+            RecordRef { key, value: Some(payload), headers, timestamp_ms: None, now: Tick::now(), opaque, aux: NO_AUX };
         let fixed = rec.fixed_len();
         if fixed > self.max_record {
-            return Err(RespErr::ERR_MSG_SIZE_TOO_LARGE);
+            return RespErr::ERR_MSG_SIZE_TOO_LARGE;
         }
         let hint = thread_hint();
         if !self.home.budget.take(hint) {
-            return Err(RespErr::ERR__QUEUE_FULL);
+            return RespErr::ERR__QUEUE_FULL;
         }
         let t = &*topic.state;
         let partition = match key {
             None => t.shortcut.get(hint),
-            Some(_) => self.fast_partition(t, &rec, PARTITION_UA, hint).map(|p| &**p),
+            Some(_) => self.fast_partition(t, key, PARTITION_UA, hint).map(|p| &**p),
         };
         if let Some(p) = partition {
             if p.queue.append(&rec, fixed) == Append::Done {
-                return Ok(());
+                return RespErr::NO_ERROR;
             }
         }
-        self.produce_slow(t, PARTITION_UA, false, rec, hint)
+        let accepted = HeaderSection::with_bytes(rec, |rec| self.produce_slow(t, PARTITION_UA, false, rec, hint));
+        accepted.err().unwrap_or(RespErr::NO_ERROR)
     }
 
     /// The partition, where choosing it takes no more than arithmetic.
@@ -132,7 +128,7 @@ impl Shared {
     fn fast_partition<'t>(
         &self,
         t: &'t TopicState,
-        rec: &RecordRef<'_>,
+        key: Option<&[u8]>,
         asked: i32,
         hint: usize,
     ) -> Option<&'t Arc<Partition>> {
@@ -142,10 +138,10 @@ impl Shared {
         let n = t.partition_count();
         let i = if asked >= 0 {
             asked
-        } else if t.info.conf.partitioner.is_keyless_random(rec.key) {
+        } else if t.info.conf.partitioner.is_keyless_random(key) {
             t.sticky[hint % SLOTS].load(Relaxed)
         } else {
-            partitioner::partition_for_key(t.info.conf.partitioner, rec.key, n)
+            partitioner::partition_for_key(t.info.conf.partitioner, key, n)
         };
         if i >= n {
             return None;

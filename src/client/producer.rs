@@ -4,7 +4,6 @@ use super::broker::BrokerOp;
 use super::events::Event;
 use super::expiry;
 use super::forks;
-use super::headers::Section;
 use super::log::{Logger, WARNING};
 use super::main_thread::{MainOp, MainThread};
 use super::metadata::ClusterMetadata;
@@ -13,6 +12,7 @@ use super::shared::{Hooks, Shared};
 use super::tokens::{self, Tokens};
 use super::topic::Topic;
 use crate::accumulator::budget::thread_hint;
+use crate::accumulator::section::HeaderSection;
 use crate::conf::{Conf, Secret};
 use crate::error::RespErr;
 use crate::mock::MockCluster;
@@ -185,16 +185,17 @@ impl Producer {
         self.shared.produce(topic, m)
     }
 
-    /// As `produce`, for a message that consists of a payload, perhaps a key and perhaps headers, for any partition.
+    /// As `produce`, for a message that consists of a payload, perhaps a key and perhaps headers, for any partition. `NO_ERROR`
+    /// if it was accepted.
     #[inline(always)]
     pub fn produce_plain(
         &self,
         topic: &Topic,
         key: Option<&[u8]>,
         payload: &[u8],
-        headers: Section<'_>,
+        headers: impl HeaderSection,
         opaque: usize,
-    ) -> Result<(), RespErr> {
+    ) -> RespErr {
         self.shared.produce_plain(topic, key, payload, headers, opaque)
     }
 

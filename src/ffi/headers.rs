@@ -3,7 +3,7 @@
 use super::guard::{bytes, field, guard, is_utf8, live, live_mut, put, text, MAX_FIELD};
 use super::handle::{give, handle, take};
 use super::types::*;
-use crate::client::Headers;
+use crate::client::{HeaderSection, Headers, InPlace, SMALL};
 use crate::error::RespErr;
 use std::ffi::{c_char, c_void};
 
@@ -28,28 +28,62 @@ pub struct rk_header_t {
     pub value_len: usize,
 }
 
-/// Appends an array's headers to a list; false where rk_headers_add would refuse one of them.
+/// An array of headers as the section that is to be made in the record; `None` if they are not all short, if one is null, and
+/// where rk_headers_add would refuse one.
 ///
 /// # Safety
-/// `headers` is NULL or has `count` headers whose pointers are NULL or good for reading their lengths.
+/// `headers` is NULL or has `count` headers, which stay for `'a`, and whose pointers are NULL or good for reading their lengths.
 #[inline(always)]
-pub(super) unsafe fn add_all(list: &mut Headers, headers: *const rk_header_t, count: usize) -> bool {
-    if (headers.is_null() && count > 0) || count > isize::MAX as usize / size_of::<rk_header_t>() {
-        return false;
+pub(super) unsafe fn in_place<'a>(headers: *const rk_header_t, count: usize) -> Option<impl HeaderSection + use<'a>> {
+    if headers.is_null() || count > SMALL {
+        return None;
     }
+    // SAFETY: by contract.
+    let headers: &'a [rk_header_t] = unsafe { std::slice::from_raw_parts(headers, count) };
+    let mut payload = 0;
+    for h in headers {
+        if h.name.is_null() || h.value.is_null() || h.name_len | h.value_len > SMALL {
+            return None;
+        }
+        // SAFETY: by contract, and it is not NULL.
+        if !is_utf8(unsafe { std::slice::from_raw_parts(h.name.cast(), h.name_len) }) {
+            return None;
+        }
+        payload += h.name_len + h.value_len;
+    }
+    let get = move |i: usize| {
+        let h = &headers[i];
+        // SAFETY: by contract, and none is NULL.
+        unsafe {
+            let name = std::slice::from_raw_parts(h.name.cast(), h.name_len);
+            (name, std::slice::from_raw_parts(h.value.cast(), h.value_len))
+        }
+    };
+    // SAFETY: the lengths were just looked at and added up, and by contract what is in the array stays.
+    Some(unsafe { InPlace::new(count, payload, get) })
+}
+
+/// An array of headers as a list; `None` where rk_headers_add would refuse one of them.
+///
+/// # Safety
+/// As `in_place`.
+pub(super) unsafe fn list_of(headers: *const rk_header_t, count: usize) -> Option<Headers> {
+    if (headers.is_null() && count > 0) || count > isize::MAX as usize / size_of::<rk_header_t>() {
+        return None;
+    }
+    let mut list = Headers::with_capacity(count);
     for i in 0..count {
         // SAFETY: `i` is in the array, by contract.
         let h = unsafe { &*headers.add(i) };
         let no_value = h.value.is_null() & (h.value_len != 0);
         if no_value | ((h.name_len | h.value_len) > MAX_FIELD) {
-            return false;
+            return None;
         }
         // SAFETY: by contract, and the lengths are those of slices.
         let (name, value) = unsafe { (field(h.name.cast(), h.name_len), field(h.value, h.value_len)) };
-        let Some(name) = name.filter(|n| is_utf8(n)) else { return false };
-        list.add(name, value);
+        list.add(name.filter(|n| is_utf8(n))?, value);
     }
-    true
+    Some(list)
 }
 
 impl rk_headers_t {

@@ -3,10 +3,10 @@
 use super::dispatch;
 use super::guard::{c_bytes, field, guard, live, MAX_FIELD};
 use super::handle::{give, handle, take};
-use super::headers::{add_all, rk_header_t, rk_headers_t};
+use super::headers::{in_place, list_of, rk_header_t, rk_headers_t};
 use super::producer::{code, rk_producer_t, Inner};
 use super::types::*;
-use crate::client::{Headers, Message, Section, Topic};
+use crate::client::{Message, Section, Topic, NO_HEADERS};
 use crate::error::RespErr;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -130,7 +130,7 @@ unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: Raw) -> Option<rk_resp_
     }
     // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
     let payload = unsafe { std::slice::from_raw_parts(m.payload.cast(), m.len) };
-    Some(code(inner.client.produce_plain(topic, None, payload, Section::NONE, m.opaque as usize)))
+    Some(inner.client.produce_plain(topic, None, payload, NO_HEADERS, m.opaque as usize).0)
 }
 
 /// `produce_plain` with a key, on its own so that messages without one have more registers.
@@ -151,7 +151,7 @@ unsafe fn produce_keyed(
     let (payload, key) = unsafe {
         (std::slice::from_raw_parts(payload.cast(), len), std::slice::from_raw_parts(key.cast::<u8>(), key_len))
     };
-    code(inner.client.produce_plain(topic, Some(key), payload, Section::NONE, msg_opaque as usize))
+    inner.client.produce_plain(topic, Some(key), payload, NO_HEADERS, msg_opaque as usize).0
 }
 
 /// `produce` for messages with an array of headers.
@@ -162,27 +162,49 @@ unsafe fn produce_keyed(
 unsafe fn produce_array_headers(
     inner: &Inner,
     topic: &Topic,
+    message: impl Fn() -> Raw,
+    headers: *const rk_header_t,
+    count: usize,
+) -> rk_resp_err_t {
+    let m = message();
+    // SAFETY: by contract.
+    let section = unsafe { in_place(headers, count) };
+    let plain = m.is_plain() && (!m.key.is_null() || m.key_len == 0);
+    let Some(section) = section.filter(|_| plain) else {
+        // Another one, so that the first never is in memory.
+        // SAFETY: by contract.
+        return unsafe { produce_listed(inner, topic, &message(), headers, count) };
+    };
+    // SAFETY: not NULL where a slice is made, and the lengths are those of slices; the rest by contract.
+    let (payload, key) = unsafe { (std::slice::from_raw_parts(m.payload.cast(), m.len), field(m.key, m.key_len)) };
+    let opaque = m.opaque as usize;
+    let err = match key {
+        // Compiled for either, as without headers.
+        None => inner.client.produce_plain(topic, None, payload, section, opaque),
+        key => inner.client.produce_plain(topic, key, payload, section, opaque),
+    };
+    err.0
+}
+
+/// `produce_array_headers` where the message is not plain, or one of the headers not short, or wrong.
+///
+/// # Safety
+/// As rk_producer_produce_header_array.
+#[inline(never)]
+unsafe fn produce_listed(
+    inner: &Inner,
+    topic: &Topic,
     m: &Raw,
     headers: *const rk_header_t,
     count: usize,
 ) -> rk_resp_err_t {
-    let mut list = Headers::new();
     // SAFETY: by contract.
-    if !unsafe { add_all(&mut list, headers, count) } {
-        return RespErr::ERR__INVALID_ARG.0;
+    unsafe {
+        match list_of(headers, count) {
+            Some(list) => produce_shared(inner, topic, m, list.section()),
+            None => RespErr::ERR__INVALID_ARG.0,
+        }
     }
-    if !m.is_plain() || (m.key.is_null() && m.key_len != 0) {
-        // SAFETY: by contract.
-        return unsafe { produce_shared(inner, topic, m, list.section()) };
-    }
-    // SAFETY: not NULL where a slice is made, and the lengths are those of slices; the rest by contract.
-    let (payload, key) = unsafe { (std::slice::from_raw_parts(m.payload.cast(), m.len), field(m.key, m.key_len)) };
-    let opaque = m.opaque as usize;
-    code(match key {
-        // Compiled for either, as without headers.
-        None => inner.client.produce_plain(topic, None, payload, list.section(), opaque),
-        key => inner.client.produce_plain(topic, key, payload, list.section(), opaque),
-    })
 }
 
 /// `produce` for the other exports: one copy of the whole path is enough for those.
@@ -411,11 +433,11 @@ pub unsafe extern "C" fn rk_producer_produce_header_array(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let inner = &*live!(rk, RespErr::ERR__INVALID_ARG.0).inner;
-        let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
+        let m = || Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
         unsafe {
             on_topic(inner, recent_topic(inner, topic), topic, |t| {
-                produce_array_headers(inner, t, &m, headers, header_count)
+                produce_array_headers(inner, t, m, headers, header_count)
             })
         }
     })
@@ -441,9 +463,9 @@ pub unsafe extern "C" fn rk_topic_produce_header_array(
 ) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
-        let m = Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
+        let m = || Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
-        unsafe { produce_array_headers(&t.inner, &t.topic, &m, headers, header_count) }
+        unsafe { produce_array_headers(&t.inner, &t.topic, m, headers, header_count) }
     })
 }
 
