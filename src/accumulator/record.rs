@@ -58,7 +58,8 @@ impl<H: HeaderSection> RecordRef<'_, H> {
     #[inline(always)]
     pub fn fixed_len(&self) -> usize {
         let part = |b: Option<&[u8]>| match b {
-            Some(b) => varint_len(b.len() as i64) + b.len(),
+            // No length of a slice is negative.
+            Some(b) => uvarint_len((b.len() as u64) << 1) + b.len(),
             None => 1,
         };
         1 + part(self.key) + part(self.value) + self.headers.section_len()

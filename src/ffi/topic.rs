@@ -122,8 +122,11 @@ unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: Raw) -> Option<rk_resp_
         return None;
     }
     if !m.key.is_null() {
-        // SAFETY: by contract, and it is as `produce_keyed` demands.
-        return Some(unsafe { produce_keyed(inner, topic, m.payload, m.len, m.key, m.key_len, m.opaque) });
+        // SAFETY: by contract; neither is NULL, and the lengths are those of slices.
+        let (payload, key) = unsafe {
+            (std::slice::from_raw_parts(m.payload.cast(), m.len), std::slice::from_raw_parts(m.key.cast(), m.key_len))
+        };
+        return Some(produce_keyed(inner, topic, payload, key, m.opaque as usize));
     }
     if m.key_len != 0 {
         return None;
@@ -134,24 +137,9 @@ unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: Raw) -> Option<rk_resp_
 }
 
 /// `produce_plain` with a key, on its own so that messages without one have more registers.
-///
-/// # Safety
-/// As `produce`; payload and key are not NULL, and their lengths are those of slices.
 #[inline(never)]
-unsafe fn produce_keyed(
-    inner: &Inner,
-    topic: &Topic,
-    payload: *const c_void,
-    len: usize,
-    key: *const c_void,
-    key_len: usize,
-    msg_opaque: *mut c_void,
-) -> rk_resp_err_t {
-    // SAFETY: by contract.
-    let (payload, key) = unsafe {
-        (std::slice::from_raw_parts(payload.cast(), len), std::slice::from_raw_parts(key.cast::<u8>(), key_len))
-    };
-    inner.client.produce_plain(topic, Some(key), payload, NO_HEADERS, msg_opaque as usize).0
+fn produce_keyed(inner: &Inner, topic: &Topic, payload: &[u8], key: &[u8], msg_opaque: usize) -> rk_resp_err_t {
+    inner.client.produce_plain(topic, Some(key), payload, NO_HEADERS, msg_opaque).0
 }
 
 /// `produce` for messages with an array of headers.
