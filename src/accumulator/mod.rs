@@ -1,9 +1,9 @@
 //! The lock-free produce queue: records are encoded once, by the calling thread, straight into the chunk of memory from
 //! which they will be written to the socket.
 //!
-//! `chunk` is the concurrent core, `record` encodes, `section` makes headers for it, `layout` notes what a report needs to find, `pool` recycles chunks,
-//! `batch` is a run of chunks that becomes one record batch, `partition` queues batches in order, `budget` bounds what is
-//! queued, `shortcut` spares producing threads look-ups.
+//! `chunk` is the concurrent core, `record` encodes, `section` its headers, `layout` notes what a report needs to find, `pool`
+//! recycles chunks, `batch` is a run of chunks that becomes one record batch, `partition` queues batches in order, `budget`
+//! bounds what is queued, `shortcut` spares producing threads look-ups.
 
 pub mod batch;
 pub mod budget;
