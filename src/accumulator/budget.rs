@@ -15,15 +15,16 @@ const LOT: i64 = 256;
 /// The credits of an unlimited queue.
 const UNLIMITED: i64 = 1 << 60;
 
-/// With so many bytes in closed batches that have no verdict, a thread that has filled one of the largest blocks lets others go
+/// With so many bytes in closed batches that have no verdict, a thread that has filled some of the largest blocks lets others go
 /// first: where they wait for its core, the broker's thread among them, what it sends is then still in a cache. Where they do
-/// not, that is one short system call per block.
+/// not, that is one short system call.
 const BACKLOG: i64 = 1 << 20;
-/// With so many, it also sleeps after every second block if nobody waits for its core: the broker's thread may wait for another
-/// one, and a scheduler moves it only to a core that is idle. A queue that grows instead costs new memory, which for those
-/// two blocks takes the system longer to clear than the nap lasts.
+/// With so many, it also sleeps if nobody waits for its core: the broker's thread may wait for another one, and a scheduler moves
+/// it only to a core that is idle. A queue that grows instead costs new memory, which for as many blocks takes the system longer
+/// to clear than the nap lasts.
 const FAR_AHEAD: i64 = 6 << 20;
-const BLOCKS_PER_NAP: u32 = 2;
+/// After how many blocks. After each one, the calls and the switches cost more than what they are for.
+const BLOCKS: u32 = 2;
 
 /// How a thread goes on that has filled a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,7 +164,8 @@ impl Budget {
     pub fn pace(&self) -> Pace {
         match self.closed.load(Relaxed) {
             ..=BACKLOG => Pace::On,
-            FAR_AHEAD.. if self.blocks.fetch_add(1, Relaxed).is_multiple_of(BLOCKS_PER_NAP) => Pace::Nap,
+            _ if !self.blocks.fetch_add(1, Relaxed).is_multiple_of(BLOCKS) => Pace::On,
+            FAR_AHEAD.. => Pace::Nap,
             _ => Pace::Yield,
         }
     }
