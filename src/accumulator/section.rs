@@ -180,3 +180,35 @@ impl Default for ShortHeaders {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// For the lengths between which the ways to copy change, the section is the one that a list makes, and nothing is written
+    /// beside it.
+    #[test]
+    #[allow(unsafe_code)]
+    fn made_in_place_or_listed_a_section_is_the_same() {
+        let bytes: Vec<u8> = (0..64).collect();
+        for name_len in 0..=30 {
+            for value_len in 0..=17 {
+                for count in 0..=2 {
+                    let (name, value) = (&bytes[..name_len], &bytes[64 - value_len..]);
+                    let mut list = ShortHeaders::new();
+                    assert!((0..count).all(|_| list.add(name, value)) || name_len + value_len > 45);
+                    // SAFETY: these are their lengths, and they are short.
+                    let section = unsafe { InPlace::new(count, count * (name_len + value_len), |_| (name, value)) };
+                    let n = section.section_len();
+                    let mut written = vec![0xff; n + 2];
+                    // SAFETY: `n` bytes from the second on are there.
+                    unsafe { section.write(written[1..].as_mut_ptr()) };
+                    assert_eq!((written[0], written[n + 1]), (0xff, 0xff));
+                    if list.count() == count {
+                        assert_eq!(&written[1..=n], list.section().bytes());
+                    }
+                }
+            }
+        }
+    }
+}
