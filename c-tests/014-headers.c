@@ -29,131 +29,97 @@ static const rk_header_t most[] = {{"header-name", 11, "value-of-header", 15},
                                    {"\xc3\xa4hnlich", 8, "seventeen bytes..", 17},
                                    {"12345678", 8, "1234567", 7}};
 
-/* Messages as most are, no partition asked for: some number as value, perhaps the same as key, and as many headers. */
-static void check_most(const rk_message_t *m) {
-    uint32_t i;
-    CHECK_INT(m->len, sizeof i);
-    memcpy(&i, m->payload, sizeof i);
-    CHECK(i % 2 ? m->key_len == sizeof i && memcmp(m->key, &i, sizeof i) == 0 : m->key == NULL);
-    rk_headers_t *h = NULL;
-    const char *name;
-    const void *value;
-    size_t name_len, value_len;
-    CHECK_ERR(rk_message_headers(m, &h), i % 5 ? RK_RESP_ERR_NO_ERROR : RK_RESP_ERR__NOENT);
-    CHECK_INT(rk_headers_count(h), i % 5);
-    for (size_t k = 0; k < i % 5; k++) {
-        CHECK_OK(rk_headers_get(h, k, &name, &name_len, &value, &value_len));
-        CHECK(name_len == most[k].name_len && memcmp(name, most[k].name, name_len) == 0);
-        CHECK(value_len == most[k].value_len && memcmp(value, most[k].value, value_len) == 0);
-    }
-    rk_headers_destroy(h);
-}
-
-static void most_in_partition(const rk_message_t *m, void *opaque) {
-    ++*(int *)opaque;
-    check_most(m);
-}
-
-static void on_most(rk_producer_t *rk, const rk_message_t *m, void *opaque) {
-    (void)rk;
-    CHECK_OK(m->err);
-    most_in_partition(m, opaque);
-}
-
-static void messages_as_most_are(void) {
-    int reported = 0, logged = 0;
-    rk_conf_t *conf = test_conf(1);
-    rk_conf_set_opaque(conf, &reported);
-    rk_conf_set_dr_msg_cb(conf, on_most);
-    rk_producer_t *rk = test_producer(conf);
-    rk_topic_t *topic = rk_producer_topic(rk, "most");
-    for (uint32_t i = 0; i < 1000; i++) {
-        const void *key = i % 2 ? &i : NULL;
-        size_t key_len = i % 2 ? sizeof i : 0;
-        if (i % 3)
-            CHECK_OK(rk_topic_produce_header_array(topic, RK_PARTITION_UA, RK_MSG_F_COPY, &i, sizeof i, key, key_len, most,
-                                                   i % 5, 0, NULL));
-        else
-            CHECK_OK(rk_producer_produce_header_array(rk, "most", RK_PARTITION_UA, RK_MSG_F_COPY, &i, sizeof i, key,
-                                                      key_len, most, i % 5, 0, NULL));
-        if (i == 0) /* from here on the topic is known, and there is a chunk */
-            CHECK_OK(rk_producer_flush(rk, 20000));
-    }
-    CHECK_OK(rk_producer_flush(rk, 20000));
-    CHECK_INT(reported, 1000);
-    for (int32_t p = 0; p < 4; p++)
-        CHECK_OK(rk_mock_partition_foreach(rk_producer_mock(rk), "most", p, most_in_partition, &logged));
-    CHECK_INT(logged, 1000);
-    rk_topic_destroy(topic);
-    rk_producer_destroy(rk);
+static size_t as_most_are(uint32_t i, const rk_header_t **headers) {
+    *headers = most;
+    return i % 5;
 }
 
 /* Around the lengths and the numbers from which on a varint has two bytes, with and without a null value. */
-enum { BORDERS = 300, MANY = 66 };
-static char letters[130];
-
-static size_t border(uint32_t i, rk_header_t h[MANY]) {
-    size_t n = i % 130;
-    if (i >= BORDERS - MANY) { /* many */
-        for (n = 0; n < i - (BORDERS - MANY); n++)
+static size_t at_borders(uint32_t i, const rk_header_t **headers) {
+    enum { FROM = 700, MANY = 66 };
+    static rk_header_t h[MANY];
+    static char letters[131]; /* an odd number, so that each length comes with and without a key */
+    size_t n = i % sizeof letters;
+    memset(letters, 'l', sizeof letters);
+    *headers = h;
+    if (i >= FROM) { /* many */
+        for (n = 0; n < i % MANY; n++)
             h[n] = (rk_header_t){letters, n % 3, letters, n % 5};
         return n;
     }
     h[0] = (rk_header_t){letters, n, "value", 5};
     h[1] = (rk_header_t){"name", 4, letters, n};
     h[2] = (rk_header_t){"null", 4, NULL, 0};
-    return i < 130 ? 2 : 3;
+    return 2 + i / sizeof letters / 2 % 2;
 }
 
-static void on_border(const rk_message_t *m, void *opaque) {
+typedef struct {
+    size_t (*headers)(uint32_t i, const rk_header_t **headers); /* those of message i */
+    int reported, logged;
+} kind_t;
+
+/* Some number as value, perhaps the same as key. */
+static void check_message(const rk_message_t *m, const kind_t *kind) {
     uint32_t i;
-    rk_header_t want[MANY];
-    rk_headers_t *h = NULL;
     CHECK_INT(m->len, sizeof i);
     memcpy(&i, m->payload, sizeof i);
-    size_t count = border(i, want);
+    CHECK(i % 2 ? m->key_len == sizeof i && memcmp(m->key, &i, sizeof i) == 0 : m->key == NULL);
+    const rk_header_t *want;
+    size_t count = kind->headers(i, &want);
+    rk_headers_t *h = NULL;
+    const char *name;
+    const void *value;
+    size_t name_len, value_len;
     CHECK_ERR(rk_message_headers(m, &h), count ? RK_RESP_ERR_NO_ERROR : RK_RESP_ERR__NOENT);
     CHECK_INT(rk_headers_count(h), count);
     for (size_t k = 0; k < count; k++) {
-        const char *name;
-        const void *value;
-        size_t name_len, value_len;
         CHECK_OK(rk_headers_get(h, k, &name, &name_len, &value, &value_len));
         CHECK(name_len == want[k].name_len && memcmp(name, want[k].name, name_len) == 0);
         CHECK(value_len == want[k].value_len && (value == NULL) == (want[k].value == NULL));
         CHECK(value == NULL || memcmp(value, want[k].value, value_len) == 0);
     }
     rk_headers_destroy(h);
-    ++*(int *)opaque;
 }
 
-static void on_border_report(rk_producer_t *rk, const rk_message_t *m, void *opaque) {
+static void logged(const rk_message_t *m, void *kind) {
+    ((kind_t *)kind)->logged++;
+    check_message(m, (kind_t *)kind);
+}
+
+static void reported(rk_producer_t *rk, const rk_message_t *m, void *kind) {
     (void)rk;
     CHECK_OK(m->err);
-    on_border(m, opaque);
+    ((kind_t *)kind)->reported++;
+    check_message(m, (kind_t *)kind);
 }
 
-static void lengths_at_borders(void) {
-    int reported = 0, logged = 0;
-    memset(letters, 'l', sizeof letters);
+/* Messages as most are, no partition asked for, with an array of headers. */
+static void messages_with(size_t (*headers)(uint32_t, const rk_header_t **)) {
+    kind_t kind = {headers, 0, 0};
     rk_conf_t *conf = test_conf(1);
-    rk_conf_set_opaque(conf, &reported);
-    rk_conf_set_dr_msg_cb(conf, on_border_report);
+    rk_conf_set_opaque(conf, &kind);
+    rk_conf_set_dr_msg_cb(conf, reported);
     rk_producer_t *rk = test_producer(conf);
-    rk_topic_t *topic = rk_producer_topic(rk, "borders");
-    for (uint32_t i = 0; i < BORDERS; i++) {
-        rk_header_t h[MANY];
-        size_t count = border(i, h);
-        CHECK_OK(rk_topic_produce_header_array(topic, RK_PARTITION_UA, RK_MSG_F_COPY, &i, sizeof i, i % 2 ? &i : NULL,
-                                               i % 2 ? sizeof i : 0, h, count, 0, NULL));
+    rk_topic_t *topic = rk_producer_topic(rk, "most");
+    for (uint32_t i = 0; i < 1000; i++) {
+        const void *key = i % 2 ? &i : NULL;
+        size_t key_len = i % 2 ? sizeof i : 0;
+        const rk_header_t *h;
+        size_t count = headers(i, &h);
+        if (i % 3)
+            CHECK_OK(rk_topic_produce_header_array(topic, RK_PARTITION_UA, RK_MSG_F_COPY, &i, sizeof i, key, key_len, h,
+                                                   count, 0, NULL));
+        else
+            CHECK_OK(rk_producer_produce_header_array(rk, "most", RK_PARTITION_UA, RK_MSG_F_COPY, &i, sizeof i, key,
+                                                      key_len, h, count, 0, NULL));
         if (i == 0) /* from here on the topic is known, and there is a chunk */
             CHECK_OK(rk_producer_flush(rk, 20000));
     }
     CHECK_OK(rk_producer_flush(rk, 20000));
-    CHECK_INT(reported, BORDERS);
+    CHECK_INT(kind.reported, 1000);
     for (int32_t p = 0; p < 4; p++)
-        CHECK_OK(rk_mock_partition_foreach(rk_producer_mock(rk), "borders", p, on_border, &logged));
-    CHECK_INT(logged, BORDERS);
+        CHECK_OK(rk_mock_partition_foreach(rk_producer_mock(rk), "most", p, logged, &kind));
+    CHECK_INT(kind.logged, 1000);
     rk_topic_destroy(topic);
     rk_producer_destroy(rk);
 }
@@ -233,7 +199,7 @@ int main(void) {
     CHECK_INT(in_log, 9);
     rk_topic_destroy(topic);
     rk_producer_destroy(rk);
-    messages_as_most_are();
-    lengths_at_borders();
+    messages_with(as_most_are);
+    messages_with(at_borders);
     return 0;
 }

@@ -1595,7 +1595,8 @@ rk_resp_err_t rk_topic_produce_headers(struct rk_topic_t *topic,
  * As rk_producer_produce, with an array of `header_count` headers, which stays the caller's. The cheapest way to produce
  * with headers: nothing is allocated for a few short ones. RK_RESP_ERR__INVALID_ARG if a name is NULL or not UTF-8.
  *
- * Requires: As rk_producer_produce; `headers` is NULL or has `header_count` headers, with names and values of their lengths.
+ * Requires: As rk_producer_produce; `headers` is NULL or has `header_count` headers, with names and values of their lengths; the array
+ * stays unchanged until the call returns.
  */
 rk_resp_err_t rk_producer_produce_header_array(struct rk_producer_t *rk,
                                                const char *topic,

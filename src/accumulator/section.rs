@@ -79,11 +79,7 @@ unsafe impl<'a, F: Fn(usize) -> (&'a [u8], &'a [u8]) + Copy> HeaderSection for I
             let mut at = to.add(1);
             for i in 0..self.count {
                 let (name, value) = (self.get)(i);
-                for part in [name, value] {
-                    *at = (part.len() as u8) << 1;
-                    copy_small(part.as_ptr(), at.add(1), part.len());
-                    at = at.add(1 + part.len());
-                }
+                at = put_header(at, name, value);
             }
             debug_assert_eq!(at.offset_from(to) as usize, self.len);
         }
@@ -97,6 +93,24 @@ unsafe impl<'a, F: Fn(usize) -> (&'a [u8], &'a [u8]) + Copy> HeaderSection for I
         let RecordRef { key, value, timestamp_ms, now, opaque, aux, .. } = rec;
         f(RecordRef { key, value, headers: &bytes, timestamp_ms, now, opaque, aux })
     }
+}
+
+/// Writes one header; returns one past its last byte.
+///
+/// # Safety
+/// Neither name nor value is longer than [`SMALL`]; `at` is valid for writes of both and two bytes more, which overlap neither.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn put_header(mut at: *mut u8, name: &[u8], value: &[u8]) -> *mut u8 {
+    for part in [name, value] {
+        // SAFETY: by contract; their lengths have one byte each.
+        unsafe {
+            *at = (part.len() as u8) << 1;
+            copy_small(part.as_ptr(), at.add(1), part.len());
+            at = at.add(1 + part.len());
+        }
+    }
+    at
 }
 
 /// Longest name or value, and most headers, whose varint has one byte.
@@ -148,15 +162,8 @@ impl ShortHeaders {
         if (name.len() | value.len() | (self.count + 1)) > SMALL || len > ROOM {
             return false;
         }
-        // SAFETY: `len` is not more than there is room for, and where it ends after these writes.
-        unsafe {
-            let name_at = self.bytes.as_mut_ptr().cast::<u8>().add(self.len + 1);
-            let value_at = name_at.add(name.len() + 1);
-            *name_at.sub(1) = (name.len() as u8) << 1;
-            *value_at.sub(1) = (value.len() as u8) << 1;
-            copy_small(name.as_ptr(), name_at, name.len());
-            copy_small(value.as_ptr(), value_at, value.len());
-        }
+        // SAFETY: neither is longer than `SMALL`; `len` is not more than there is room for, and where it ends after this.
+        unsafe { put_header(self.bytes.as_mut_ptr().cast::<u8>().add(self.len), name, value) };
         (self.len, self.count) = (len, self.count + 1);
         self.bytes[0].write((self.count as u8) << 1);
         true
@@ -191,12 +198,12 @@ mod tests {
     #[allow(unsafe_code)]
     fn made_in_place_or_listed_a_section_is_the_same() {
         let bytes: Vec<u8> = (0..64).collect();
-        for name_len in 0..=30 {
+        for name_len in 0..=28 {
             for value_len in 0..=17 {
                 for count in 0..=2 {
                     let (name, value) = (&bytes[..name_len], &bytes[64 - value_len..]);
                     let mut list = ShortHeaders::new();
-                    assert!((0..count).all(|_| list.add(name, value)) || name_len + value_len > 45);
+                    assert!((0..count).all(|_| list.add(name, value)));
                     // SAFETY: these are their lengths, and they are short.
                     let section = unsafe { InPlace::new(count, count * (name_len + value_len), |_| (name, value)) };
                     let n = section.section_len();
@@ -204,9 +211,7 @@ mod tests {
                     // SAFETY: `n` bytes from the second on are there.
                     unsafe { section.write(written[1..].as_mut_ptr()) };
                     assert_eq!((written[0], written[n + 1]), (0xff, 0xff));
-                    if list.count() == count {
-                        assert_eq!(&written[1..=n], list.section().bytes());
-                    }
+                    assert_eq!(&written[1..=n], list.section().bytes());
                 }
             }
         }

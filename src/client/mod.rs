@@ -25,7 +25,6 @@ mod tokens;
 mod topic;
 mod transaction;
 
-pub use crate::accumulator::record::NO_HEADERS;
 pub use crate::accumulator::section::{HeaderSection, InPlace, SMALL};
 pub use crate::security::sasl::{Custom, Step};
 pub use crate::security::tls::Presented;

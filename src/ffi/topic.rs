@@ -6,7 +6,7 @@ use super::handle::{give, handle, take};
 use super::headers::{in_place, list_of, rk_header_t, rk_headers_t};
 use super::producer::{code, rk_producer_t, Inner};
 use super::types::*;
-use crate::client::{Message, Section, Topic, NO_HEADERS};
+use crate::client::{Message, Section, Topic};
 use crate::error::RespErr;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -133,13 +133,13 @@ unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: Raw) -> Option<rk_resp_
     }
     // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
     let payload = unsafe { std::slice::from_raw_parts(m.payload.cast(), m.len) };
-    Some(inner.client.produce_plain(topic, None, payload, NO_HEADERS, m.opaque as usize).0)
+    Some(inner.client.produce_plain(topic, None, payload, Section::NONE.bytes(), m.opaque as usize).0)
 }
 
 /// `produce_plain` with a key, on its own so that messages without one have more registers.
 #[inline(never)]
 fn produce_keyed(inner: &Inner, topic: &Topic, payload: &[u8], key: &[u8], msg_opaque: usize) -> rk_resp_err_t {
-    inner.client.produce_plain(topic, Some(key), payload, NO_HEADERS, msg_opaque).0
+    inner.client.produce_plain(topic, Some(key), payload, Section::NONE.bytes(), msg_opaque).0
 }
 
 /// `produce` for messages with an array of headers.
@@ -403,7 +403,8 @@ pub unsafe extern "C" fn rk_topic_produce_headers(
 /// with headers: nothing is allocated for a few short ones. RK_RESP_ERR__INVALID_ARG if a name is NULL or not UTF-8.
 ///
 /// # Safety
-/// As rk_producer_produce; `headers` is NULL or has `header_count` headers, with names and values of their lengths.
+/// As rk_producer_produce; `headers` is NULL or has `header_count` headers, with names and values of their lengths; the array
+/// stays unchanged until the call returns.
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_produce_header_array(
     rk: *mut rk_producer_t,

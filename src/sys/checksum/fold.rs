@@ -14,12 +14,10 @@ const STEP: usize = 4 * REGISTER;
 /// From how many bytes on this is worth its beginning and its end.
 pub const LEAST: usize = 2048;
 
-/// Folds as many bytes as are whole registers; gives the checksum of those, not inverted as `crc` is not, and what is left.
-///
-/// # Safety
-/// The processor has AVX-512F, VPCLMULQDQ and SSE 4.2. There are `LEAST` bytes or more.
+/// Folds as many of the bytes, which are `LEAST` or more, as are whole registers; gives the checksum of those, not inverted as
+/// `crc` is not, and what is left.
 #[target_feature(enable = "avx512f,vpclmulqdq,sse4.2")]
-pub unsafe fn append(crc: u32, bytes: &[u8]) -> (u64, &[u8]) {
+pub fn append(crc: u32, bytes: &[u8]) -> (u64, &[u8]) {
     let (step, register) = (multiplier(PAST_STEP), multiplier(PAST_REGISTER));
     let (first, rest) = bytes.split_at(STEP);
     let mut sums: [__m512i; 4] = std::array::from_fn(|i| load(&first[i * REGISTER..]));

@@ -1,12 +1,11 @@
 //! The processor's own instruction for CRC-32C, and which processor this is.
 
-use super::{fold, POLYNOMIAL};
+use super::{fold, multiply, power};
 use std::arch::x86_64::{__cpuid, _mm_crc32_u64, _mm_crc32_u8, _mm_prefetch, _xgetbv, _MM_HINT_T0};
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// What the processor has for this.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
-#[repr(u8)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Has {
     Nothing,
     /// SSE 4.2.
@@ -18,18 +17,16 @@ pub enum Has {
 /// The standard library's detection asks for every feature at once, and where the machine is a virtual one each of those
 /// questions goes to the hypervisor: tens of microseconds of a client's start.
 #[inline]
-pub fn has() -> Has {
-    const UNKNOWN: u8 = u8::MAX;
-    static KNOWN: AtomicU8 = AtomicU8::new(UNKNOWN);
-    match KNOWN.load(Relaxed) {
-        UNKNOWN => {
+fn has() -> Has {
+    const ALL: [Has; 3] = [Has::Nothing, Has::Instruction, Has::Folding];
+    static KNOWN: AtomicU8 = AtomicU8::new(u8::MAX);
+    match ALL.get(KNOWN.load(Relaxed) as usize) {
+        Some(has) => *has,
+        None => {
             let has = ask();
             KNOWN.store(has as u8, Relaxed);
             has
         }
-        known if known == Has::Folding as u8 => Has::Folding,
-        known if known == Has::Instruction as u8 => Has::Instruction,
-        _ => Has::Nothing,
     }
 }
 
@@ -62,24 +59,15 @@ fn ask() -> Has {
 
 /// The checksum by what the processor has; `None` if that is nothing.
 pub fn append(crc: u32, bytes: &[u8]) -> Option<u32> {
-    append_with(has(), crc, bytes)
+    append_at_most(Has::Folding, crc, bytes)
 }
 
-/// As `append`, by what it has at the least.
-///
-/// # Panics
-/// If the processor does not have that.
-#[cfg(test)]
-pub fn append_as_with(less: Has, crc: u32, bytes: &[u8]) -> Option<u32> {
-    assert!(less <= has());
-    append_with(less, crc, bytes)
-}
-
-fn append_with(has: Has, crc: u32, bytes: &[u8]) -> Option<u32> {
-    match has {
+/// As `append`, as if the processor had no more than that.
+pub fn append_at_most(most: Has, crc: u32, bytes: &[u8]) -> Option<u32> {
+    match has().min(most) {
         Has::Nothing => None,
         Has::Folding if bytes.len() >= fold::LEAST => {
-            // SAFETY: the processor has what both are compiled for, and there are as many bytes as the first asks for.
+            // SAFETY: the processor has what both are compiled for.
             Some(unsafe {
                 let (folded, rest) = fold::append(!crc, bytes);
                 by_instruction(folded, rest)
@@ -100,38 +88,14 @@ static AFTER_SHORT: Zeros = Zeros::new(SHORT);
 struct Zeros([[u32; 256]; 4]);
 
 impl Zeros {
-    /// `len` is a power of two.
     const fn new(len: usize) -> Zeros {
-        // A checksum is a vector of bits, and each byte of zeros multiplies it by the same matrix.
-        let mut columns = [0u32; 32];
-        let mut i = 0;
-        while i < 32 {
-            let mut c = 1u32 << i;
-            let mut bit = 0;
-            while bit < 8 {
-                c = if c & 1 == 1 { c >> 1 ^ POLYNOMIAL } else { c >> 1 };
-                bit += 1;
-            }
-            columns[i] = c;
-            i += 1;
-        }
-        let mut covers = 1;
-        while covers < len {
-            let mut squared = [0u32; 32];
-            let mut i = 0;
-            while i < 32 {
-                squared[i] = times(&columns, columns[i]);
-                i += 1;
-            }
-            columns = squared;
-            covers *= 2;
-        }
+        let past = power(8 * len as u32);
         let mut table = [[0u32; 256]; 4];
         let mut byte = 0;
         while byte < 4 {
             let mut value = 0;
             while value < 256 {
-                table[byte][value] = times(&columns, (value as u32) << (8 * byte));
+                table[byte][value] = multiply((value as u32) << (8 * byte), past);
                 value += 1;
             }
             byte += 1;
@@ -144,18 +108,6 @@ impl Zeros {
         let t = &self.0;
         (t[0][a as usize] ^ t[1][b as usize] ^ t[2][c as usize] ^ t[3][d as usize]) as u64
     }
-}
-
-const fn times(columns: &[u32; 32], vector: u32) -> u32 {
-    let mut sum = 0;
-    let mut i = 0;
-    while i < 32 {
-        if vector >> i & 1 == 1 {
-            sum ^= columns[i];
-        }
-        i += 1;
-    }
-    sum
 }
 
 /// One step of eight bytes.
@@ -194,11 +146,8 @@ fn stretches<'a, const N: usize>(crc: &mut u64, mut bytes: &'a [u8], zeros: &Zer
 }
 
 /// The checksum of what `crc` is that of, not yet inverted, and these.
-///
-/// # Safety
-/// The processor has SSE 4.2.
 #[target_feature(enable = "sse4.2")]
-unsafe fn by_instruction(mut crc: u64, bytes: &[u8]) -> u32 {
+fn by_instruction(mut crc: u64, bytes: &[u8]) -> u32 {
     let bytes = stretches::<LONG>(&mut crc, bytes, &AFTER_LONG);
     let bytes = stretches::<SHORT>(&mut crc, bytes, &AFTER_SHORT);
     let words = bytes.chunks_exact(8);
