@@ -2,13 +2,15 @@
 
 use super::table::{Convert, Kind, Property, Status, BUILT_FEATURES};
 use super::DebugContexts;
+use std::borrow::Cow;
 
 /// The value of one row.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Value {
     /// An alias, a callback or a Java name.
     Nothing,
-    Text(Option<String>),
+    /// Most are defaults, which are not copied.
+    Text(Option<Cow<'static, str>>),
     Int(i64),
     Float(f64),
     Bool(bool),
@@ -20,7 +22,7 @@ impl Value {
     /// What a row holds before it is set.
     pub fn default_of(row: &Property) -> Value {
         match row.kind {
-            Kind::Text { default } => Value::Text(default.map(String::from)),
+            Kind::Text { default } => Value::Text(default.map(Cow::Borrowed)),
             Kind::Patterns => Value::Text(None),
             Kind::Int { default, .. } => Value::Int(default),
             Kind::Float { default, .. } => Value::Float(default),
@@ -33,7 +35,7 @@ impl Value {
 
     /// Overwrites the text, if it is one, before its memory goes back.
     pub fn wipe(&mut self) {
-        if let Value::Text(Some(text)) = self {
+        if let Value::Text(Some(Cow::Owned(text))) = self {
             zeroize::Zeroize::zeroize(text);
         }
     }
@@ -42,7 +44,7 @@ impl Value {
     pub fn render(&self, row: &Property) -> Option<String> {
         match self {
             Value::Nothing => None,
-            Value::Text(text) => text.clone(),
+            Value::Text(text) => text.as_deref().map(str::to_owned),
             Value::Int(n) => Some(n.to_string()),
             Value::Float(n) => Some(n.to_string()),
             Value::Bool(on) => Some(on.to_string()),
@@ -121,7 +123,7 @@ pub(super) fn parse(row: &Property, convert: Convert, text: &str, current: &Valu
             // Other clients take an empty text for the default too; without one, it is simply empty.
             let default = Value::default_of(row);
             let keep_default = text.is_empty() && default != Value::Text(None);
-            Ok(if keep_default { default } else { Value::Text(Some(text.to_owned())) })
+            Ok(if keep_default { default } else { Value::Text(Some(Cow::Owned(text.to_owned()))) })
         }
         Kind::Int { min, max, names, .. } => {
             let unit = if convert == Convert::BytesToKib { 1024 } else { 1 };

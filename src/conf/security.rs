@@ -1,6 +1,7 @@
 //! The typed settings of TLS and SASL, and what their properties demand of each other.
 
 use super::assertion::{self, AssertionSettings, JWT_BEARER};
+use super::table::TABLE;
 use super::{Conf, Scope, Typed};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -327,13 +328,11 @@ impl Conf {
 
     /// Properties that are set and that the protocol has no use for.
     fn unused_security(&self, protocol: SecurityProtocol) -> Vec<&'static str> {
-        super::properties()
-            .map(|row| row.name)
-            .filter(|name| {
-                (name.starts_with("ssl.") && !protocol.tls()) || (name.starts_with("sasl.") && !protocol.sasl())
-            })
-            .filter(|name| self.is_modified(name))
-            .collect()
+        let unused = |name: &str| {
+            (name.starts_with("ssl.") && !protocol.tls()) || (name.starts_with("sasl.") && !protocol.sasl())
+        };
+        let rows = TABLE.rows().iter().enumerate();
+        rows.filter(|(at, row)| self.modified[TABLE.holder(*at)] && unused(row.name)).map(|(_, row)| row.name).collect()
     }
 
     pub(super) fn security_settings(&self) -> SecuritySettings {

@@ -411,6 +411,11 @@ impl Table {
         self.place_of(scope, name.as_bytes()).map(usize::from)
     }
 
+    /// The row that holds the value of that row: of an alias, that of the property.
+    pub fn holder(&self, at: usize) -> usize {
+        usize::from(self.holders[at])
+    }
+
     /// The row that holds the value of `name`, and how values given by that name are converted.
     pub fn resolve(&self, scope: Scope, name: &str) -> Option<(usize, Convert)> {
         let at = self.find(scope, name)?;
@@ -418,7 +423,7 @@ impl Table {
             Kind::Alias { convert, .. } => convert,
             _ => Convert::Same,
         };
-        Some((usize::from(self.holders[at]), convert))
+        Some((self.holder(at), convert))
     }
 }
 

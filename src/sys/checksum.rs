@@ -18,9 +18,10 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     ::crc32c::crc32c_append(crc, bytes)
 }
 
-/// Finds out now what the processor can do, rather than with the first checksum.
+/// Finds out now what the processor can do, rather than with the first checksum of more than a few bytes.
 pub fn prepare() {
-    crc32c_append(0, &[]);
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    x86::prepare();
 }
 
 /// The CRC-32C of two stretches, one after the other, from that of each and the second's length.
@@ -66,6 +67,22 @@ const fn multiply(a: u32, mut b: u32) -> u32 {
         b = b >> 1 ^ POLYNOMIAL & (b & 1).wrapping_neg();
     }
     product
+}
+
+/// The checksum byte by byte.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cold]
+fn by_table(crc: u32, bytes: &[u8]) -> u32 {
+    static OF_BYTE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < table.len() {
+            table[byte] = multiply(byte as u32, 1 << (31 - 8));
+            byte += 1;
+        }
+        table
+    };
+    !bytes.iter().fold(!crc, |crc, &b| crc >> 8 ^ OF_BYTE[usize::from(crc as u8 ^ b)])
 }
 
 #[cfg(test)]
@@ -120,6 +137,7 @@ mod tests {
         }
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         for n in 0..bytes.len() {
+            assert_eq!(by_table(7, &bytes[n..]), ::crc32c::crc32c_append(7, &bytes[n..]), "from {n} on");
             // Also on a machine that has more than this.
             if let Some(crc) = x86::append_at_most(x86::Has::Instruction, 7, &bytes[n..]) {
                 assert_eq!(crc, ::crc32c::crc32c_append(7, &bytes[n..]), "from {n} on");

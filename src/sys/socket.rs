@@ -41,16 +41,18 @@ pub struct Maker {
 /// All addresses of a host, in the resolver's order. Blocks as long as the resolver does.
 pub fn resolve(host: &str, port: u16, family: Family) -> io::Result<Vec<SocketAddr>> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let mut all: Vec<SocketAddr> = (host, port)
-        .to_socket_addrs()?
-        .filter(|a| match family {
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for addr in (host, port).to_socket_addrs()? {
+        let wanted = match family {
             Family::Any => true,
-            Family::V4 => a.is_ipv4(),
-            Family::V6 => a.is_ipv6(),
-        })
-        .collect();
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|a| seen.insert(*a));
+            Family::V4 => addr.is_ipv4(),
+            Family::V6 => addr.is_ipv6(),
+        };
+        // They are few.
+        if wanted && !all.contains(&addr) {
+            all.push(addr);
+        }
+    }
     if all.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address of the wanted family"));
     }

@@ -1,6 +1,6 @@
 //! The processor's own instruction for CRC-32C, and which processor this is.
 
-use super::{fold, multiply, power};
+use super::{by_table, fold, multiply, power};
 use std::arch::x86_64::{__cpuid, _mm_crc32_u64, _mm_crc32_u8, _mm_prefetch, _xgetbv, _MM_HINT_T0};
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -14,20 +14,24 @@ pub enum Has {
     Folding,
 }
 
+static KNOWN: AtomicU8 = AtomicU8::new(u8::MAX);
+
+/// What the processor has; `None`: nobody has asked it yet.
+#[inline]
+fn known() -> Option<Has> {
+    const ALL: [Has; 3] = [Has::Nothing, Has::Instruction, Has::Folding];
+    ALL.get(KNOWN.load(Relaxed) as usize).copied()
+}
+
+/// Asks the processor what it has.
+///
 /// The standard library's detection asks for every feature at once, and where the machine is a virtual one each of those
 /// questions goes to the hypervisor: tens of microseconds of a client's start.
-#[inline]
-fn has() -> Has {
-    const ALL: [Has; 3] = [Has::Nothing, Has::Instruction, Has::Folding];
-    static KNOWN: AtomicU8 = AtomicU8::new(u8::MAX);
-    match ALL.get(KNOWN.load(Relaxed) as usize) {
-        Some(has) => *has,
-        None => {
-            let has = ask();
-            KNOWN.store(has as u8, Relaxed);
-            has
-        }
-    }
+#[cold]
+pub fn prepare() -> Has {
+    let has = ask();
+    KNOWN.store(has as u8, Relaxed);
+    has
 }
 
 // The intrinsic is a safe function in later versions of Rust.
@@ -64,7 +68,13 @@ pub fn append(crc: u32, bytes: &[u8]) -> Option<u32> {
 
 /// As `append`, as if the processor had no more than that.
 pub fn append_at_most(most: Has, crc: u32, bytes: &[u8]) -> Option<u32> {
-    match has().min(most) {
+    let has = match known() {
+        Some(has) => has,
+        // Sooner done than the question is answered.
+        None if bytes.len() <= FEW => return Some(by_table(crc, bytes)),
+        None => prepare(),
+    };
+    match has.min(most) {
         Has::Nothing => None,
         Has::Folding if bytes.len() >= fold::LEAST => {
             // SAFETY: the processor has what both are compiled for.
@@ -77,6 +87,9 @@ pub fn append_at_most(most: Has, crc: u32, bytes: &[u8]) -> Option<u32> {
         _ => Some(unsafe { by_instruction(u64::from(!crc), bytes) }),
     }
 }
+
+/// Bytes of which a table is as fast as a processor that has to be asked first.
+const FEW: usize = 1024;
 
 /// Bytes of each of the three streams, in long stretches and in short ones.
 const LONG: usize = 1024;
