@@ -1,6 +1,8 @@
 //! Where the main thread's state lies while that thread waits. What the application is waiting for, the thread that has it does
-//! itself then: fewer threads to be started and woken, one after the other, before a client's first message can be sent.
+//! itself then: fewer threads to be started and woken, one after the other, before a client's first message can be sent. In the
+//! first moments of a client there is no main thread, and a broker's thread is its deputy (`broker/deputy.rs`).
 
+use super::broker::BrokerHandle;
 use super::main_thread::{MainOp, MainThread};
 use super::shared::Shared;
 use super::spawn;
@@ -9,7 +11,8 @@ use crate::sys::checksum;
 use crossbeam_channel::{Receiver, Select};
 use parking_lot::Mutex;
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -18,6 +21,10 @@ pub struct Desk {
     /// `None` before the client is complete, and once it ends.
     seat: Mutex<Option<Seat>>,
     thread: Mutex<Thread>,
+    /// The main thread was started, or never will be.
+    decided: AtomicBool,
+    /// Whose thread does the main thread's work until that is started.
+    deputy: OnceLock<Arc<BrokerHandle>>,
 }
 
 struct Seat {
@@ -52,7 +59,7 @@ impl Desk {
 
     /// The main thread's loop, until it is told to stop; then it ends the client's other threads.
     fn run(&self) {
-        // While a broker's thread waits for the network: the question takes its time.
+        // The question takes its time, and longer checksums than a first message's wait for the answer.
         checksum::prepare();
         let Some(inbox) = self.seat.lock().as_ref().map(|seat| seat.inbox.clone()) else { return };
         let mut until = Some(Instant::now());
@@ -86,9 +93,40 @@ impl Desk {
         Ok(due.is_some_and(|due| seat.waits_until.is_none_or(|until| due < until)))
     }
 
+    /// Makes this broker's thread the deputy, before that thread hears of it.
+    pub fn appoint(&self, deputy: &Arc<BrokerHandle>) {
+        let _ = self.deputy.set(deputy.clone());
+    }
+
+    /// Serves all that waits for the main thread, on the deputy's thread, unless the main thread was started. False: somebody else
+    /// is at it, such as the thread that makes the client.
+    pub fn stand_in(&self) -> bool {
+        // Held, so that nobody starts the main thread meanwhile and tells it to stop.
+        let Some(thread) = self.thread.try_lock() else { return false };
+        if !matches!(*thread, Thread::NotStarted) {
+            return true;
+        }
+        let Some(mut seat) = self.seat.try_lock() else { return false };
+        if let Some(seat) = seat.as_mut() {
+            while let Ok(op) = seat.inbox.try_recv() {
+                seat.main.serve(op);
+            }
+            seat.main.run_timers();
+        }
+        true
+    }
+
+    /// Something came for the main thread. While there is none, its deputy is to look.
+    fn call(&self) {
+        if !self.decided.load(Acquire) {
+            self.deputy.get().inspect(|broker| broker.nudge());
+        }
+    }
+
     /// Ends the client's threads, unless that was done before.
     pub fn close(&self, shared: &Shared) {
         let thread = std::mem::replace(&mut *self.thread.lock(), Thread::Over);
+        self.decided.store(true, Release);
         if let Thread::Started(main) = thread {
             let _ = shared.main.send(MainOp::Stop);
             let _ = main.join();
@@ -116,18 +154,26 @@ impl Shared {
     #[must_use]
     pub fn serve_or_send(&self, op: MainOp) -> bool {
         self.desk.serve_here(op).unwrap_or_else(|op| {
-            let _ = self.main.send(op);
+            self.tell_main(op);
             false
         })
     }
 
-    /// Starts the main thread, unless that was done. The first broker thread does it while it waits for the network.
+    /// Leaves this to the main thread or its deputy. False: the client is closed.
+    pub fn tell_main(&self, op: MainOp) -> bool {
+        let told = self.main.send(op).is_ok();
+        self.desk.call();
+        told
+    }
+
+    /// Starts the main thread, unless that was done.
     pub fn start_main(self: &Arc<Self>) -> io::Result<()> {
         let mut thread = self.desk.thread.lock();
         if matches!(*thread, Thread::NotStarted) {
             let shared = self.clone();
             let run = move || shared.desk.run();
             *thread = Thread::Started(spawn::guarded(self.clone(), "rk:main".to_owned(), run)?);
+            self.desk.decided.store(true, Release);
         }
         Ok(())
     }

@@ -173,7 +173,7 @@ pub fn refused(inner: &mut Inner<Partition>, batch: &mut Batch<Partition>, err: 
 impl Shared {
     /// The main thread is to get a producer id.
     pub fn need_producer_id(&self) {
-        let _ = self.main.send(MainOp::NeedProducerId);
+        self.tell_main(MainOp::NeedProducerId);
     }
 
     /// A sequenced batch gets a final failure other than by the application's wish: there is a gap in its partition's

@@ -32,6 +32,8 @@ pub enum MainOp {
     Metadata {
         tag: u64,
         from: i32,
+        /// Asked for in an old version, which leaves things out.
+        early: bool,
         result: Result<Box<MetadataResponse>, RespErr>,
     },
     /// Broker: a Produce response names another leader (KIP-951).
@@ -109,20 +111,28 @@ impl MainThread {
 
     /// Makes the bootstrap brokers' threads, on the thread that makes the client: a failure reaches `rk_producer_new`.
     pub fn start_bootstrap(&mut self, addresses: &[(String, u16)]) -> Result<(), String> {
-        for (i, (host, port)) in addresses.iter().enumerate() {
-            self.add_broker(-1 - i as i32, host.clone(), *port)
-                .map_err(|e| format!("Failed to start a broker thread: {e}"))?;
+        let failed = |e| format!("Failed to start a broker thread: {e}");
+        let numbered = addresses.iter().zip((i32::MIN..0).rev());
+        let handles = numbered.map(|((host, port), id)| BrokerHandle::new(id, host.clone(), *port));
+        let mut handles = handles.collect::<std::io::Result<Vec<_>>>().map_err(failed)?;
+        self.shared.brokers.write().extend(handles.iter().map(|b| (b.id, b.clone())));
+        // That one need not wait for the main thread to run: the first thing that the client asks for is metadata.
+        if let Some(deputy) = self.asker.next_to_ask(&self.shared) {
+            self.shared.desk.appoint(&deputy);
+            deputy.send(BrokerOp::StandIn);
+            handles.sort_by_key(|b| b.id != deputy.id);
         }
-        // It need not wait for this thread to run: the first thing that the client asks for is metadata.
-        if let Some(b) = self.asker.next_to_ask(&self.shared) {
-            b.send(BrokerOp::Connect);
-        }
+        handles.into_iter().try_for_each(|b| self.start_thread(b)).map_err(failed)
+    }
+
+    fn start_thread(&mut self, broker: Arc<BrokerHandle>) -> std::io::Result<()> {
+        self.threads.push(broker::spawn(self.shared.clone(), broker)?);
         Ok(())
     }
 
     pub(super) fn add_broker(&mut self, id: i32, host: String, port: u16) -> std::io::Result<()> {
         let handle = BrokerHandle::new(id, host, port)?;
-        self.threads.push(broker::spawn(self.shared.clone(), handle.clone())?);
+        self.start_thread(handle.clone())?;
         self.shared.brokers.write().insert(id, handle);
         self.threads.retain(|t| !t.is_finished());
         Ok(())
@@ -138,7 +148,7 @@ impl MainThread {
             MainOp::NewTopic(topic) => self.asker.want(&topic.state.info.name, Instant::now()),
             MainOp::Look(p) => self.look(p),
             MainOp::Refresh(p) => self.asker.want_soon(&p.info.name),
-            MainOp::Metadata { tag, from, result } => self.metadata_arrived(tag, from, result),
+            MainOp::Metadata { tag, from, early, result } => self.metadata_arrived(tag, from, early, result),
             MainOp::Leader { partition, leader, epoch, endpoint } => {
                 self.leader_named(&partition, leader, epoch, endpoint);
             }
@@ -248,7 +258,7 @@ impl MainThread {
         self.next_orphan_scan = (!self.orphans.is_empty()).then(|| now + self.orphan_interval());
     }
 
-    fn metadata_arrived(&mut self, tag: u64, from: i32, result: Result<Box<MetadataResponse>, RespErr>) {
+    fn metadata_arrived(&mut self, tag: u64, from: i32, early: bool, result: Result<Box<MetadataResponse>, RespErr>) {
         let Some(name) = self.shared.brokers.read().get(&from).map(|b| b.name()) else {
             // Not a broker of the cluster any more: its word could bring the others back that were forgotten with it.
             return self.asker.failed(tag);
@@ -269,6 +279,9 @@ impl MainThread {
                 });
                 self.apply_brokers(&response);
                 self.apply_topics(&response);
+                if early {
+                    response.topics.iter().filter_map(|t| t.name.as_ref()).for_each(|t| self.asker.want_again(t));
+                }
                 self.asker.answered(tag, &response, from, name);
                 self.release_bootstrap();
             }

@@ -180,7 +180,7 @@ impl Asker {
             if self.queries[i].tag.is_none() {
                 let q = &self.queries[i];
                 let topics = if q.all { None } else { Some(q.topic.iter().cloned().collect()) };
-                let tag = self.send(shared, topics);
+                let tag = self.send(shared, topics, false);
                 self.queries[i].tag = tag;
             }
         }
@@ -206,7 +206,7 @@ impl Asker {
         topics.dedup();
         let everything = full && !shared.settings.metadata_refresh_sparse;
         let request = if everything { None } else { Some(topics.clone()) };
-        if let Some(tag) = self.send(shared, request) {
+        if let Some(tag) = self.send(shared, request, true) {
             // While it is under way these are not due; the answer says whether to ask again.
             for t in &topics {
                 if let Some(w) = self.wanted.get_mut(t) {
@@ -219,12 +219,12 @@ impl Asker {
         }
     }
 
-    fn send(&mut self, shared: &Shared, topics: Option<Vec<String>>) -> Option<u64> {
+    fn send(&mut self, shared: &Shared, topics: Option<Vec<String>>, leaders_will_do: bool) -> Option<u64> {
         let broker = self.choose(shared)?;
         let tag = self.next_tag;
         self.next_tag += 1;
         self.in_vain_since.get_or_insert_with(Instant::now);
-        let request = MetadataQuery { topics, allow_auto_create: self.auto_create };
+        let request = MetadataQuery { topics, allow_auto_create: self.auto_create, leaders_will_do };
         broker.send(BrokerOp::Metadata { request, tag });
         Some(tag)
     }

@@ -290,7 +290,9 @@ impl Producer {
         let (reply, answer) = bounded(1);
         let topic = only.map(|t| t.state.info.name.clone());
         let op = MainOp::Query { all: all && topic.is_none(), topic, reply, until };
-        self.shared.main.send(op).map_err(|_| RespErr::ERR__DESTROY)?;
+        if !self.shared.tell_main(op) {
+            return Err(RespErr::ERR__DESTROY);
+        }
         // The main thread answers in time; the margin is for a machine that is slow to run it.
         match answer.recv_deadline(until + Duration::from_millis(500)) {
             Ok(result) => result.map_err(|e| if e == RespErr::ERR__TIMED_OUT { RespErr::ERR__TRANSPORT } else { e }),

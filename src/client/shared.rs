@@ -184,7 +184,7 @@ impl Shared {
             Topic { state: TopicState::new(self, info) }
         });
         if new && self.serve_or_send(MainOp::NewTopic(topic.clone())) {
-            let _ = self.main.send(MainOp::Timers);
+            self.tell_main(MainOp::Timers);
         }
         Ok(topic)
     }
@@ -206,7 +206,7 @@ impl Shared {
                 return;
             }
         }
-        let _ = self.main.send(MainOp::Look(p.clone()));
+        self.tell_main(MainOp::Look(p.clone()));
     }
 
     /// Gives a batch its verdict: from here on it belongs to the application.
@@ -237,7 +237,7 @@ impl Shared {
         }
         // The application first. The batch's memory, and what else waits to be used again, may not be needed any more.
         if !self.trimming.load(Relaxed) && !self.trimming.swap(true, AcqRel) {
-            let _ = self.main.send(MainOp::Trim);
+            self.tell_main(MainOp::Trim);
         }
     }
 

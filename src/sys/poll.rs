@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One descriptor to wait for: what is asked, and after [`poll`], what was found.
 #[derive(Clone, Copy)]
@@ -79,6 +79,29 @@ pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> 
         return Err(e);
     }
     Ok(n as usize)
+}
+
+/// As [`poll`], but looks again and again for that long before it sleeps; in the second half others that want this core get it.
+pub fn poll_eagerly(fds: &mut [PollFd], eager: Duration, timeout: Option<Duration>) -> io::Result<usize> {
+    if eager > Duration::ZERO && timeout.is_none_or(|t| t > Duration::ZERO) {
+        let begun = Instant::now();
+        let eager = timeout.map_or(eager, |t| t.min(eager));
+        loop {
+            match poll(fds, Some(Duration::ZERO)) {
+                Ok(0) => {}
+                found => return found,
+            }
+            let waited = begun.elapsed();
+            if waited >= eager {
+                break;
+            } else if waited > eager / 2 {
+                std::thread::yield_now();
+            }
+        }
+        let left = timeout.map(|t| t.saturating_sub(begun.elapsed()));
+        return poll(fds, left);
+    }
+    poll(fds, timeout)
 }
 
 /// A descriptor that any thread can make readable: put [`Wake::fd`] among the descriptors of a [`poll`], call
@@ -184,7 +207,6 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::unix::net::UnixStream;
-    use std::time::Instant;
 
     #[test]
     fn wake_is_seen_once() {
@@ -217,6 +239,31 @@ mod tests {
         let t = Instant::now();
         assert_eq!(poll(&mut [], Some(Duration::from_micros(1500))).unwrap(), 0);
         assert!(t.elapsed() >= Duration::from_micros(1500));
+    }
+
+    #[test]
+    fn looking_before_sleeping_changes_neither_what_is_found_nor_when() {
+        let w = Wake::new().unwrap();
+        let mut fds = [PollFd::new(w.fd(), true, false)];
+        for (eager, timeout) in
+            [(0, 2), (1, 3), (3, 1), (1, 0)].map(|(a, b)| (Duration::from_millis(a), Duration::from_millis(b)))
+        {
+            let begun = Instant::now();
+            assert_eq!(poll_eagerly(&mut fds, eager, Some(timeout)).unwrap(), 0);
+            assert!(begun.elapsed() >= timeout, "{:?} of {timeout:?}", begun.elapsed());
+        }
+        w.wake();
+        assert_eq!(poll_eagerly(&mut fds, Duration::from_secs(30), None).unwrap(), 1);
+        assert!(fds[0].readable());
+        w.drain();
+        let wakes_late = std::thread::scope(|s| {
+            s.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                w.wake();
+            });
+            poll_eagerly(&mut fds, Duration::from_millis(1), None).unwrap()
+        });
+        assert_eq!(wakes_late, 1);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use crate::common::{alone, beside, eventually, ms, Harness, Other};
 use rkafka::client::{Headers, Message, Status, PARTITION_UA};
 use rkafka::error::RespErr;
-use rkafka::mock::{profiles, MockCluster, Options};
+use rkafka::mock::{profiles, MockCluster, Options, SeenRequest};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 const PRODUCE: i16 = 0;
+const METADATA: i16 = 3;
 const API_VERSIONS: i16 = 18;
 
 fn cluster(host: &str) -> Option<Arc<MockCluster>> {
@@ -174,16 +175,73 @@ fn use_the_highest_version_that_both_know() {
         assert!(c.set_profile(profile));
         c.record_requests(true);
         let h = Harness::on(&c, &[("client.id", "me")]);
-        h.wait_fate(h.one(&h.topic("t")), ms(3000));
-        let seen = c.take_requests();
-        let produce = seen.iter().find(|r| r.api_key == PRODUCE).expect("a Produce request");
-        assert_eq!((produce.version, produce.client_id.as_str()), (version, "me"), "{profile}");
-        let mut by_api: HashMap<i16, i16> = HashMap::new();
-        for r in &seen {
-            by_api.insert(r.api_key, r.version);
-        }
-        assert!(by_api[&API_VERSIONS] <= 4, "{by_api:?}");
+        let t = h.topic("t");
+        let produced_by = || {
+            assert_eq!(h.wait_fate(h.one(&t), ms(3000)).err, RespErr::NO_ERROR, "{profile}");
+            let seen = c.take_requests();
+            let mut by_api: HashMap<i16, i16> = HashMap::new();
+            for r in &seen {
+                by_api.insert(r.api_key, r.version);
+            }
+            assert!(by_api.get(&API_VERSIONS).is_none_or(|v| *v <= 4), "{by_api:?}");
+            let produce = seen.iter().find(|r| r.api_key == PRODUCE).expect("a Produce request");
+            assert_eq!(produce.client_id, "me", "{profile}");
+            produce.version
+        };
+        // The first batch goes before topic ids are known, without which the newest version cannot be.
+        let first = produced_by();
+        assert!(first == version || first == version.min(12), "{profile}: {first}");
+        eventually("the highest version", ms(3000), || produced_by() == version);
     }
+}
+
+#[test]
+fn ask_for_leaders_before_versions_are_known() {
+    let _stage = beside();
+    let c = cluster("127.0.0.1").expect("a cluster");
+    c.record_requests(true);
+    let h = Harness::on(&c, &[]);
+    let t = h.topic("t");
+    assert_eq!(h.wait_fate(h.one(&t), ms(3000)).err, RespErr::NO_ERROR);
+    let asked = |seen: &[SeenRequest], api| -> Vec<i16> {
+        seen.iter().filter(|r| r.api_key == api).map(|r| r.version).collect()
+    };
+    let mut seen = c.take_requests();
+    // In the first moments, so that a machine that is slower than that goes the longer way.
+    let early = (seen[0].api_key, seen[1].api_key, seen[1].version) == (API_VERSIONS, METADATA, 4);
+    assert!(early || asked(&seen, METADATA).iter().all(|v| *v > 4), "{seen:?}");
+    // What that version leaves out is asked for later, once.
+    eventually("the rest of the metadata", ms(3000), || {
+        seen.extend(c.take_requests());
+        asked(&seen, METADATA).iter().any(|v| *v > 4)
+    });
+    std::thread::sleep(ms(300));
+    seen.extend(c.take_requests());
+    let versions = asked(&seen, METADATA);
+    assert!(versions.len() <= 2 && versions.iter().filter(|v| **v == 4).count() == usize::from(early), "{versions:?}");
+}
+
+#[test]
+fn are_made_anew_where_metadata_asked_for_early_is_refused() {
+    let _stage = alone();
+    for _ in 0..5 {
+        let c = cluster("127.0.0.1").expect("a cluster");
+        c.set_api_version_range(METADATA, 5, 13);
+        c.record_requests(true);
+        let h = Harness::on(&c, &[]);
+        let begun = Instant::now();
+        assert_eq!(h.wait_fate(h.one(&h.topic("t")), ms(3000)).err, RespErr::NO_ERROR);
+        let took = begun.elapsed();
+        let errors: Vec<Other> = h.others().into_iter().filter(|o| matches!(o, Other::Error(..))).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        let seen = c.take_requests();
+        // Without reconnect.backoff.ms (100 ms) between.
+        assert!(took < ms(90), "{took:?}: {seen:?}");
+        if seen.iter().filter(|r| r.api_key == METADATA).any(|r| r.version == 4) {
+            return;
+        }
+    }
+    panic!("never asked early");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::topic::Partition;
 use super::stream::Stream;
+use super::MetadataQuery;
 use crate::accumulator::batch::Batch;
 use crate::protocol::api::ApiKey;
 use crate::security::tls::looks_like_tls;
@@ -16,6 +17,8 @@ pub enum Purpose {
     Sasl,
     Metadata {
         tag: u64,
+        /// What was asked, if it was before the broker's versions were known.
+        early: Option<MetadataQuery>,
     },
     ProducerId,
     Query {

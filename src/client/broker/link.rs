@@ -177,6 +177,7 @@ impl BrokerThread {
         let max_frame = self.shared.settings.receive_message_max_bytes;
         self.link = Link::Up(Box::new(Conn::new(stream, max_frame)));
         self.send_api_versions(3);
+        self.ask_early();
     }
 
     /// The handshake is done: the broker can be used.
@@ -199,6 +200,9 @@ impl BrokerThread {
     /// Whether an authentication- or handshake-free link ended in failure or by plan, it is down now; in-flight requests
     /// get their fate and the next attempt its time.
     pub(super) fn go_down(&mut self, code: RespErr, text: String) {
+        if code == RespErr::ERR__TRANSPORT && self.early_refused() {
+            return;
+        }
         let now = Instant::now();
         let shared = self.shared.clone();
         let s = &shared.settings;
@@ -239,7 +243,7 @@ impl BrokerThread {
             }
             self.fail_waiting_metadata(code);
             self.ask_for_other_leaders();
-            let _ = self.shared.main.send(MainOp::BrokerDown);
+            self.shared.tell_main(MainOp::BrokerDown);
         }
     }
 
@@ -251,7 +255,7 @@ impl BrokerThread {
             let topic = Arc::as_ptr(&p.info);
             if !asked.contains(&topic) {
                 asked.push(topic);
-                let _ = self.shared.main.send(MainOp::Refresh(p.clone()));
+                self.shared.tell_main(MainOp::Refresh(p.clone()));
             }
         }
     }
@@ -269,7 +273,7 @@ impl BrokerThread {
     }
 
     /// Fates of requests whose answers will not come.
-    fn abandon(&mut self, lost: Vec<InFlight>, code: RespErr) {
+    pub(super) fn abandon(&mut self, lost: Vec<InFlight>, code: RespErr) {
         self.produce_in_flight = 0;
         // How the link failed is for the logs; for the batches it is a broken connection, unless they are to end.
         self.abandon_code = match code {
@@ -290,7 +294,7 @@ impl BrokerThread {
     pub(super) fn lost(&mut self, purpose: Purpose, started: bool, code: RespErr) {
         match purpose {
             Purpose::ApiVersions | Purpose::Sasl | Purpose::GivenUp => {}
-            Purpose::Metadata { tag } => self.metadata_failed(tag, code),
+            Purpose::Metadata { tag, .. } => self.metadata_failed(tag, code),
             Purpose::Query { tag } => self.query_answered(tag, Err(code)),
             Purpose::ProducerId => self.producer_id_answered(Err(code)),
             Purpose::Produce { batches, .. } => {

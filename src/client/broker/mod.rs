@@ -2,6 +2,7 @@
 
 mod auth;
 mod conn;
+mod deputy;
 #[doc(hidden)]
 pub mod fuzz_entry;
 mod link;
@@ -39,8 +40,8 @@ pub enum BrokerOp {
     Purge(Sender<()>),
     /// Main → broker: the broker is to be found at another address from now on.
     Address(String, u16),
-    /// Main → broker: connect, for there will be a request soon.
-    Connect,
+    /// Main → broker: connect, for there will be a request soon, and do the main thread's work until that is started.
+    StandIn,
     /// Main → broker: close the connection if nothing needs it.
     Release,
     /// Main → broker: this bootstrap broker is known now. The thread goes on by this handle, with the connection that it has.
@@ -57,6 +58,8 @@ pub struct MetadataQuery {
     /// `None`: all topics.
     pub topics: Option<Vec<String>>,
     pub allow_auto_create: bool,
+    /// Leaders are all that is wanted of the answer for now.
+    pub leaders_will_do: bool,
 }
 
 /// A request whose answer is for the main thread to read.

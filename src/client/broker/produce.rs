@@ -333,6 +333,10 @@ impl BrokerThread {
             self.metadata_failed(tag, RespErr::ERR__UNSUPPORTED_FEATURE);
             return;
         };
+        self.write_metadata(query, version, Purpose::Metadata { tag, early: None });
+    }
+
+    pub(super) fn write_metadata(&mut self, query: super::MetadataQuery, version: i16, purpose: Purpose) {
         self.shared.debug(DebugContexts::METADATA, "METADATA", || {
             format!("{}: asking for {:?} (v{version})", self.me.name(), query.topics)
         });
@@ -341,7 +345,7 @@ impl BrokerThread {
         });
         let body = MetadataRequest { topics, allow_auto_topic_creation: query.allow_auto_create, ..Default::default() };
         self.count_sent(ApiKey::Metadata, &[]);
-        self.send_simple(ApiKey::Metadata, version, Purpose::Metadata { tag }, |w| body.encode(w, version));
+        self.send_simple(ApiKey::Metadata, version, purpose, |w| body.encode(w, version));
     }
 
     fn send_query(&mut self, query: Query, tag: u64) {

@@ -173,14 +173,15 @@ impl BrokerThread {
                 let body = ApiVersionsResponse::decode_any(&mut r, version).map_err(bad)?;
                 self.versions_arrived(body, version, versions)
             }
-            Purpose::Metadata { tag } => {
+            Purpose::Metadata { tag, early } => {
                 let decoded = header.and_then(|()| MetadataResponse::decode(&mut r, version).map_err(bad));
                 match decoded {
                     Ok(body) => {
                         self.throttle(body.throttle_time_ms);
                         let result = Ok(Box::new(body));
+                        let (from, early) = (self.me.id, early.is_some());
                         self.main_has_to_look |=
-                            self.shared.serve_or_send(MainOp::Metadata { tag, from: self.me.id, result });
+                            self.shared.serve_or_send(MainOp::Metadata { tag, from, early, result });
                         Ok(After::Nothing)
                     }
                     Err(text) => {
@@ -268,11 +269,11 @@ impl BrokerThread {
     }
 
     pub(super) fn query_answered(&self, tag: u64, result: Result<(i16, Vec<u8>), RespErr>) {
-        let _ = self.shared.main.send(MainOp::Answer { tag, result });
+        self.shared.tell_main(MainOp::Answer { tag, result });
     }
 
     pub(super) fn producer_id_answered(&self, result: Result<(i64, i16), RespErr>) {
-        let _ = self.shared.main.send(MainOp::ProducerId(result));
+        self.shared.tell_main(MainOp::ProducerId(result));
     }
 
     /// Gives each batch of the request its verdict.
@@ -337,11 +338,11 @@ impl BrokerThread {
             batch.possibly_persisted = true;
         }
         if action.refresh_metadata {
-            let _ = self.shared.main.send(MainOp::Refresh(batch.owner.clone()));
+            self.shared.tell_main(MainOp::Refresh(batch.owner.clone()));
             let leader = &answer.current_leader;
             if leader.leader_id >= 0 {
                 let endpoint = body.node_endpoints.iter().find(|n| n.node_id == leader.leader_id);
-                let _ = self.shared.main.send(MainOp::Leader {
+                self.shared.tell_main(MainOp::Leader {
                     partition: batch.owner.clone(),
                     leader: leader.leader_id,
                     epoch: leader.leader_epoch,
@@ -570,7 +571,7 @@ impl BrokerThread {
     }
 
     pub(super) fn metadata_failed(&self, tag: u64, code: RespErr) {
-        let _ = self.shared.main.send(MainOp::Metadata { tag, from: self.me.id, result: Err(code) });
+        self.shared.tell_main(MainOp::Metadata { tag, from: self.me.id, early: false, result: Err(code) });
     }
 
     /// The link failed while requests for metadata waited for it: another broker may be asked.

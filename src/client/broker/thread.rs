@@ -7,7 +7,6 @@ use super::{BrokerHandle, BrokerOp, LinkState, MetadataQuery, Query};
 use crate::accumulator::batch::Batch;
 use crate::client::delivery::{Status, Verdict};
 use crate::client::log::WARNING;
-use crate::client::main_thread::MainOp;
 use crate::client::shared::Shared;
 use crate::client::spawn;
 use crate::client::topic::Partition;
@@ -16,12 +15,11 @@ use crate::error::RespErr;
 use crate::protocol::records::codec::CompressCtx;
 use crate::security::sasl::Exchange;
 use crate::sys::clock;
-use crate::sys::poll::{poll, PollFd};
+use crate::sys::poll::{poll_eagerly, PollFd};
 use crate::sys::rename_thread;
 use crate::sys::socket::{Family, Options};
 use std::collections::VecDeque;
 use std::io;
-use std::net::IpAddr;
 use std::sync::atomic::Ordering::*;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -64,6 +62,10 @@ pub struct BrokerThread {
     pub(super) stopping: bool,
     /// This thread has done some of the main thread's work, which is now to look at its timers.
     pub(super) main_has_to_look: bool,
+    /// Until when this thread is the main thread's deputy.
+    pub(super) deputy_until: Option<Instant>,
+    /// It has asked for metadata before the broker's versions were known; that is done once.
+    pub(super) has_asked_early: bool,
     pub(super) family: Family,
     pub(super) socket_options: Options,
     /// When something in flight is due to be looked at.
@@ -102,6 +104,8 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
             abandon_code: RespErr::ERR__TRANSPORT,
             stopping: false,
             main_has_to_look: false,
+            deputy_until: None,
+            has_asked_early: false,
             family: match s.broker_address_family {
                 AddressFamily::Any => Family::Any,
                 AddressFamily::V4 => Family::V4,
@@ -118,11 +122,6 @@ pub fn spawn(shared: Arc<Shared>, me: Arc<BrokerHandle>) -> io::Result<JoinHandl
 
 impl BrokerThread {
     fn run(&mut self) {
-        // The main thread is started while the network has its turn; before, where to connect may take longer.
-        let mut main_is_started = !self.connects_at_once();
-        if main_is_started {
-            self.shared.need_main();
-        }
         while !self.stopping {
             // What was asked for until now, this round sees; what comes later keeps it from waiting.
             self.me.nudged.store(false, SeqCst);
@@ -134,22 +133,13 @@ impl BrokerThread {
             self.run_timers(now);
             self.connect_if_wanted(now);
             self.send_what_is_due();
-            if std::mem::take(&mut self.main_has_to_look) {
-                let _ = self.shared.main.send(MainOp::Timers);
-            }
-            self.wait(main_is_started);
-            if !main_is_started {
-                main_is_started = true;
-                self.shared.need_main();
-            }
+            self.serve_main();
+            let in_flight = self.produce_in_flight;
+            self.wait();
+            self.hand_over_in_time(self.produce_in_flight < in_flight);
         }
+        self.hand_over();
         self.give_everything_back();
-    }
-
-    /// Neither a resolver nor the application has to be waited for.
-    fn connects_at_once(&self) -> bool {
-        let sockets = &self.shared.hooks.sockets;
-        sockets.socket.is_none() && sockets.connect.is_none() && self.me.address.lock().0.parse::<IpAddr>().is_ok()
     }
 
     fn take_orders(&mut self) {
@@ -173,7 +163,7 @@ impl BrokerThread {
                         self.link = Link::Down { retry_at: Instant::now() };
                     }
                 }
-                BrokerOp::Connect => self.request_to_come = true,
+                BrokerOp::StandIn => self.begin_to_stand_in(),
                 BrokerOp::Release => {
                     let idle = matches!(&self.link, Link::Up(c) if c.in_flight.is_empty()) && !self.connection_wanted();
                     if idle {
@@ -401,6 +391,7 @@ impl BrokerThread {
         consider(self.sched.backoff.peek().map(|t| t.at));
         consider(self.next_scan);
         consider(self.throttled_until);
+        consider(self.deputy_until);
         let linger = Duration::from_micros(self.shared.settings.linger_us as u64);
         let open_for = if self.can_send() { linger } else { self.patience() };
         consider(self.sched.linger.front().and_then(|t| (t.at + open_for).checked_sub(linger)));
@@ -423,7 +414,7 @@ impl BrokerThread {
     }
 
     /// Waits for the socket, an order or a timer, and serves the socket.
-    fn wait(&mut self, may_block: bool) {
+    fn wait(&mut self) {
         let now = Instant::now();
         if self.produce_in_flight == 0 {
             self.spare_buffers.truncate(1);
@@ -444,14 +435,14 @@ impl BrokerThread {
         }
         // From here on senders write to the wake descriptor; what came before is seen by the check.
         self.me.awake.store(false, SeqCst);
-        let timeout = if !may_block || self.me.nudged.load(SeqCst) || !self.me.inbox.is_empty() {
+        let timeout = if self.me.nudged.load(SeqCst) || !self.me.inbox.is_empty() {
             Some(Duration::ZERO)
         } else {
             self.next_timer().map(|t| t.saturating_duration_since(now))
         };
         let mut fds = [PollFd::new(self.me.wake.fd(), true, false), PollFd::new(socket.unwrap_or(-1), true, write)];
         let used = if socket.is_some() { 2 } else { 1 };
-        let polled = poll(&mut fds[..used], timeout);
+        let polled = poll_eagerly(&mut fds[..used], self.eagerness(socket), timeout);
         self.me.awake.store(true, SeqCst);
         if fds[0].readable() {
             self.me.wake.drain();

@@ -194,7 +194,7 @@ impl Transactions {
         }
         if p.asked_for_transaction.swap(serial, AcqRel) != serial {
             self.inner.lock().pending.push(p.clone());
-            let _ = shared.main.send(MainOp::Transaction);
+            shared.tell_main(MainOp::Transaction);
         }
         false
     }
@@ -248,7 +248,7 @@ impl Shared {
 
     /// The main thread is to do what the state asks for.
     fn drive_transaction_soon(&self) {
-        let _ = self.main.send(MainOp::Transaction);
+        self.tell_main(MainOp::Transaction);
     }
 
     /// Messages got a final failure. A batch with a sequence leaves a gap in its partition's series, which only a new
