@@ -23,15 +23,17 @@ fn known() -> Option<Has> {
     ALL.get(KNOWN.load(Relaxed) as usize).copied()
 }
 
-/// Asks the processor what it has.
+/// Asks the processor what it has, unless somebody has.
 ///
 /// The standard library's detection asks for every feature at once, and where the machine is a virtual one each of those
 /// questions goes to the hypervisor: tens of microseconds of a client's start.
 #[cold]
 pub fn prepare() -> Has {
-    let has = ask();
-    KNOWN.store(has as u8, Relaxed);
-    has
+    known().unwrap_or_else(|| {
+        let has = ask();
+        KNOWN.store(has as u8, Relaxed);
+        has
+    })
 }
 
 // The intrinsic is a safe function in later versions of Rust.
