@@ -1294,7 +1294,7 @@ int rk_partitioner_available(const struct rk_partitioner_args_t *args, int32_t p
  * On success the configuration belongs to the producer: do not use or free it any more. On failure NULL is returned, the
  * text in `errstr` says why, and the configuration is still the caller's.
  *
- * Requires: `conf` is NULL or a live configuration; `errstr` is NULL or has `errstr_size` bytes.
+ * Requires: `conf` is NULL or a live configuration that no other thread uses; `errstr` is NULL or has `errstr_size` bytes.
  */
 struct rk_producer_t *rk_producer_new(struct rk_conf_t *conf,
                                       char *errstr,

@@ -343,6 +343,30 @@ fn what_follows_from_others() {
 }
 
 #[test]
+fn settled_settings_leave_the_configuration_as_it_was() {
+    for pairs in [
+        &[("enable.idempotence", "true")][..],
+        &[("transactional.id", "x"), ("transaction.timeout.ms", "30000")],
+        &[("message.timeout.ms", "3"), ("bootstrap.servers", "x.Azure.example")],
+        &[("enable.idempotence", "true"), ("acks", "1")],
+        &[("transactional.id", "x"), ("socket.timeout.ms", "60101")],
+    ] {
+        let mut conf = Conf::new();
+        pairs.iter().for_each(|(name, value)| conf.set(name, *value).unwrap());
+        let before = conf.dump();
+        let mut finalized = conf.clone();
+        let outcome = finalized.finalize();
+        assert!(finalized.dump() != before, "{pairs:?} adjust nothing");
+        match (conf.settled(), outcome) {
+            (Ok(settled), Ok(())) => assert_eq!(format!("{settled:?}"), format!("{:?}", finalized.settings())),
+            (Err(why), Err(same)) => assert_eq!(why, same),
+            (settled, outcome) => panic!("{pairs:?}: {:?} and {outcome:?}", settled.map(drop)),
+        }
+        assert_eq!(conf.dump(), before, "{pairs:?}");
+    }
+}
+
+#[test]
 fn warnings() {
     let s = settings(&[
         ("group.id", "g"),

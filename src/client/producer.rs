@@ -13,7 +13,7 @@ use super::tokens::{self, Tokens};
 use super::topic::Topic;
 use crate::accumulator::budget::thread_hint;
 use crate::accumulator::section::HeaderSection;
-use crate::conf::{Conf, Secret};
+use crate::conf::{Conf, Secret, Settings};
 use crate::error::RespErr;
 use crate::mock::MockCluster;
 use crate::security::tls::TlsContext;
@@ -54,8 +54,11 @@ pub struct Producer {
 impl Producer {
     /// Starts the client's threads. The error is a text for people.
     pub fn new(mut conf: Conf, hooks: Hooks) -> Result<Producer, String> {
-        conf.finalize()?;
-        let settings = conf.settings();
+        Self::with(conf.settled()?, hooks)
+    }
+
+    /// As `new`, with what comes of a configuration.
+    pub fn with(settings: Settings, hooks: Hooks) -> Result<Producer, String> {
         let n = INSTANCES.fetch_add(1, Relaxed) + 1;
         let name = CString::new(format!("{}#producer-{n}", settings.client_id.replace('\0', ""))).unwrap_or_default();
         let mock = match settings.mock_brokers {

@@ -5,7 +5,9 @@ use crate::accumulator::shortcut::Shortcuts;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-const BUCKETS: usize = 1024;
+/// 1,024 buckets, which come into being a group at a time: most clients have few topics, and memory that is new takes its time.
+const GROUPS: usize = 32;
+const GROUP: usize = 32;
 
 struct Node {
     hash: u64,
@@ -13,8 +15,10 @@ struct Node {
     next: OnceLock<Box<Node>>,
 }
 
+type Bucket = OnceLock<Box<Node>>;
+
 pub struct Registry {
-    buckets: Box<[OnceLock<Box<Node>>]>,
+    groups: Box<[OnceLock<Box<[Bucket]>>]>,
     recent: Shortcuts<Topic>,
     /// Look-ups past `recent`, about: threads may miss each other's counting.
     missed: AtomicU32,
@@ -44,7 +48,7 @@ fn hash(name: &[u8]) -> u64 {
 impl Default for Registry {
     fn default() -> Self {
         Registry {
-            buckets: (0..BUCKETS).map(|_| OnceLock::new()).collect(),
+            groups: (0..GROUPS).map(|_| OnceLock::new()).collect(),
             recent: Shortcuts::default(),
             missed: AtomicU32::new(0),
         }
@@ -81,7 +85,7 @@ impl Registry {
     #[inline(always)]
     fn find(&self, name: &[u8]) -> Option<&Arc<Topic>> {
         let h = hash(name);
-        let mut slot = &self.buckets[h as usize % BUCKETS];
+        let mut slot = &self.groups[h as usize / GROUP % GROUPS].get()?[h as usize % GROUP];
         while let Some(node) = slot.get() {
             if node.hash == h && node.topic.state.info.name.as_bytes() == name {
                 return Some(&node.topic);
@@ -94,7 +98,9 @@ impl Registry {
     /// The topic of that name, made by `make` if it is new; tells whether it was.
     pub fn get_or_insert(&self, name: &str, make: impl Fn() -> Topic) -> (&Topic, bool) {
         let h = hash(name.as_bytes());
-        let mut slot = &self.buckets[h as usize % BUCKETS];
+        let group =
+            self.groups[h as usize / GROUP % GROUPS].get_or_init(|| (0..GROUP).map(|_| Bucket::new()).collect());
+        let mut slot = &group[h as usize % GROUP];
         let mut made = false;
         loop {
             let node = slot.get_or_init(|| {
@@ -109,6 +115,7 @@ impl Registry {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Topic> {
-        self.buckets.iter().flat_map(|bucket| std::iter::successors(bucket.get(), |n| n.next.get()).map(|n| &*n.topic))
+        let buckets = self.groups.iter().filter_map(OnceLock::get).flatten();
+        buckets.flat_map(|bucket| std::iter::successors(bucket.get(), |n| n.next.get()).map(|n| &*n.topic))
     }
 }

@@ -22,8 +22,17 @@ impl Conf {
     fn adjust(&mut self, name: &str, value: Value) {
         let global = TABLE.resolve(Scope::Global, name);
         if let Some((at, _)) = global.or_else(|| TABLE.resolve(Scope::Topic, name)) {
+            self.adjusted.push((at, std::mem::replace(&mut self.values[at], value)));
+        }
+    }
+
+    /// The typed settings, or why there are none. The configuration stays as it is.
+    pub fn settled(&mut self) -> Result<Settings, String> {
+        let settings = self.finalize().map(|()| self.settings());
+        while let Some((at, value)) = self.adjusted.pop() {
             self.values[at] = value;
         }
+        settings
     }
 
     /// Checks the properties against each other and sets those that follow from others; afterwards

@@ -60,6 +60,8 @@ pub struct Conf {
     modified: Vec<bool>,
     /// Name of a SASL mechanism that the application brings along.
     custom_mechanism: Option<String>,
+    /// Rows to which [`finalize`](Self::finalize) gave a value, and what they had before, in that order.
+    adjusted: Vec<(usize, Value)>,
 }
 
 impl Default for Conf {
@@ -91,6 +93,7 @@ impl Conf {
             values: rows.iter().map(|row| Value::default_of(row)).collect(),
             modified: vec![false; rows.len()],
             custom_mechanism: None,
+            adjusted: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::conf::rk_conf_t;
 use super::dispatch::{self, Callbacks};
 use super::event::rk_event_t;
-use super::guard::{guard, live, live_here, put_text, text, timeout};
+use super::guard::{guard, live, live_here, live_mut, put_text, text, timeout};
 use super::handle::{give, handle, is_parents, take, Lent};
 use super::interceptor::Chain;
 use super::mock::rk_mock_cluster_t;
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn rk_partitioner_available(args: *const rk_partitioner_ar
 /// text in `errstr` says why, and the configuration is still the caller's.
 ///
 /// # Safety
-/// `conf` is NULL or a live configuration; `errstr` is NULL or has `errstr_size` bytes.
+/// `conf` is NULL or a live configuration that no other thread uses; `errstr` is NULL or has `errstr_size` bytes.
 #[no_mangle]
 pub unsafe extern "C" fn rk_producer_new(
     conf: *mut rk_conf_t,
@@ -145,19 +145,22 @@ pub unsafe extern "C" fn rk_producer_new(
             unsafe { put_text(errstr, errstr_size, why) };
             std::ptr::null_mut()
         };
-        let c = live!(conf, fail("no configuration given, or it has been used already"));
+        let c = live_mut!(conf, fail("no configuration given, or it has been used already"));
         let is_on = |name| c.conf.get(name).is_ok_and(|v| v == "true");
         let me = Arc::new(Me(AtomicPtr::default()));
         let log_queue = is_on("log.queue");
         let only_errors = is_on("delivery.report.only.error");
         let chain = Chain::new(c.interceptors.clone());
-        let client = match Producer::new(c.conf.clone(), hooks(c.callbacks, &chain, log_queue, &me)) {
+        let callbacks = c.callbacks;
+        // Callbacks may be called from here on: `c` is not used any more.
+        let settings = c.conf.settled();
+        let client = match settings.and_then(|s| Producer::with(s, hooks(callbacks, &chain, log_queue, &me))) {
             Ok(client) => client,
             Err(why) => return fail(&why),
         };
         let inner = Arc::new(Inner {
             client,
-            callbacks: c.callbacks,
+            callbacks,
             chain,
             only_errors,
             scratch: Mutex::default(),

@@ -138,8 +138,10 @@ pub fn records_len(b: &Batch<Partition>) -> usize {
 
 /// Most slices of one write; the system's own limit is 1024.
 const MAX_SLICES: usize = 1024;
-/// The receive buffer's size at first, and what it shrinks to: most responses are far smaller, and pages of it that are
-/// never read into would all be cleared before the connection's first request.
+/// The receive buffer's size at first: enough for most brokers' versions. What is never read into would be cleared, and perhaps
+/// new to the process, before the connection's first request.
+const FIRST_BUFFER: usize = 1 << 10;
+/// What it grows to next, and shrinks to: most responses are far smaller.
 const READ_BUFFER: usize = 4 << 10;
 /// From which size on it shrinks when it is empty.
 const LARGE_BUFFER: usize = 256 << 10;
@@ -180,7 +182,7 @@ impl Conn {
             in_flight: VecDeque::new(),
             unwritten: 0,
             next_correlation_id: 1,
-            buffer: vec![0; READ_BUFFER],
+            buffer: vec![0; FIRST_BUFFER],
             start: 0,
             end: 0,
             max_frame,
@@ -266,7 +268,12 @@ impl Conn {
                 self.start = 0;
             } else {
                 // Grown by what has arrived, not by what a length field claims.
-                let n = self.buffer.len().saturating_mul(2).min(self.max_frame.saturating_add(4).max(READ_BUFFER));
+                let n = self
+                    .buffer
+                    .len()
+                    .saturating_mul(2)
+                    .max(READ_BUFFER)
+                    .min(self.max_frame.saturating_add(4).max(READ_BUFFER));
                 self.buffer.resize(n.max(self.buffer.len() + 1), 0);
             }
         }
