@@ -197,46 +197,47 @@ fn use_the_highest_version_that_both_know() {
 
 #[test]
 fn ask_for_leaders_before_versions_are_known() {
-    let _stage = beside();
-    let c = cluster("127.0.0.1").expect("a cluster");
-    c.record_requests(true);
-    let h = Harness::on(&c, &[]);
-    let t = h.topic("t");
-    assert_eq!(h.wait_fate(h.one(&t), ms(3000)).err, RespErr::NO_ERROR);
-    let asked = |seen: &[SeenRequest], api| -> Vec<i16> {
-        seen.iter().filter(|r| r.api_key == api).map(|r| r.version).collect()
-    };
-    let mut seen = c.take_requests();
-    // In the first moments, so that a machine that is slower than that goes the longer way.
-    let early = (seen[0].api_key, seen[1].api_key, seen[1].version) == (API_VERSIONS, METADATA, 4);
-    assert!(early || asked(&seen, METADATA).iter().all(|v| *v > 4), "{seen:?}");
-    // What that version leaves out is asked for later, once.
-    eventually("the rest of the metadata", ms(3000), || {
+    let _stage = alone();
+    // In the first moments: a machine that is slower than that goes the longer way.
+    for _ in 0..200 {
+        let c = cluster("127.0.0.1").expect("a cluster");
+        c.record_requests(true);
+        let h = Harness::on(&c, &[]);
+        let t = h.topic("t");
+        assert_eq!(h.wait_fate(h.one(&t), ms(3000)).err, RespErr::NO_ERROR);
+        let mut seen = c.take_requests();
+        let versions = |seen: &[SeenRequest]| -> Vec<i16> {
+            seen.iter().filter(|r| r.api_key == METADATA).map(|r| r.version).collect()
+        };
+        if versions(&seen) != [4] {
+            continue;
+        }
+        assert_eq!((seen[0].api_key, seen[1].api_key), (API_VERSIONS, METADATA), "{seen:?}");
+        // What that version leaves out is asked for later, once.
+        std::thread::sleep(ms(500));
         seen.extend(c.take_requests());
-        asked(&seen, METADATA).iter().any(|v| *v > 4)
-    });
-    std::thread::sleep(ms(300));
-    seen.extend(c.take_requests());
-    let versions = asked(&seen, METADATA);
-    assert!(versions.len() <= 2 && versions.iter().filter(|v| **v == 4).count() == usize::from(early), "{versions:?}");
+        assert!(matches!(versions(&seen)[..], [4, later] if later > 4), "{seen:?}");
+        return;
+    }
+    panic!("never asked early");
 }
 
 #[test]
 fn are_made_anew_where_metadata_asked_for_early_is_refused() {
     let _stage = alone();
-    for _ in 0..5 {
+    for _ in 0..200 {
         let c = cluster("127.0.0.1").expect("a cluster");
         c.set_api_version_range(METADATA, 5, 13);
         c.record_requests(true);
-        let h = Harness::on(&c, &[]);
+        let h = Harness::on(&c, &[("reconnect.backoff.ms", "3000"), ("reconnect.backoff.max.ms", "3000")]);
         let begun = Instant::now();
-        assert_eq!(h.wait_fate(h.one(&h.topic("t")), ms(3000)).err, RespErr::NO_ERROR);
+        assert_eq!(h.wait_fate(h.one(&h.topic("t")), ms(6000)).err, RespErr::NO_ERROR);
         let took = begun.elapsed();
         let errors: Vec<Other> = h.others().into_iter().filter(|o| matches!(o, Other::Error(..))).collect();
         assert!(errors.is_empty(), "{errors:?}");
         let seen = c.take_requests();
-        // Without reconnect.backoff.ms (100 ms) between.
-        assert!(took < ms(90), "{took:?}: {seen:?}");
+        // Without reconnect.backoff.ms between.
+        assert!(took < ms(1500), "{took:?}: {seen:?}");
         if seen.iter().filter(|r| r.api_key == METADATA).any(|r| r.version == 4) {
             return;
         }
