@@ -364,6 +364,13 @@ fn settled_settings_leave_the_configuration_as_it_was() {
         }
         assert_eq!(conf.dump(), before, "{pairs:?}");
     }
+    // What was set after it had been adjusted stays, too.
+    let mut conf = Conf::new();
+    conf.set("enable.idempotence", "true").unwrap();
+    conf.finalize().unwrap();
+    conf.set("max.in.flight", "3").unwrap();
+    assert_eq!(conf.settled().unwrap().max_in_flight, 3);
+    assert_eq!(conf.get("max.in.flight").unwrap(), "3");
 }
 
 #[test]

@@ -118,8 +118,11 @@ impl Desk {
 
     /// Something came for the main thread. While there is none, its deputy is to look.
     fn call(&self) {
-        if !self.decided.load(Acquire) {
-            self.deputy.get().inspect(|broker| broker.nudge());
+        if self.decided.load(Acquire) {
+            return;
+        }
+        if let Some(deputy) = self.deputy.get() {
+            deputy.nudge();
         }
     }
 

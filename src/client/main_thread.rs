@@ -280,7 +280,7 @@ impl MainThread {
                 self.apply_brokers(&response);
                 self.apply_topics(&response);
                 if early {
-                    response.topics.iter().filter_map(|t| t.name.as_ref()).for_each(|t| self.asker.want_again(t));
+                    response.topics.iter().filter_map(|t| t.name.as_ref()).for_each(|t| self.asker.want_rest(t));
                 }
                 self.asker.answered(tag, &response, from, name);
                 self.release_bootstrap();

@@ -113,6 +113,12 @@ impl Asker {
         w.interval = (w.interval * 2).min(slow);
     }
 
+    /// What is known of the topic will do for now; the rest is asked for in a while, unless the topic is asked for anyhow.
+    pub fn want_rest(&mut self, topic: &str) {
+        let fast = self.fast;
+        self.wanted.entry(topic.to_owned()).or_insert_with(|| Wanted { at: Instant::now() + fast, interval: fast });
+    }
+
     /// The topic is as it should be.
     pub fn satisfied(&mut self, topic: &str) {
         self.wanted.remove(topic);

@@ -38,6 +38,7 @@ impl Conf {
     /// Checks the properties against each other and sets those that follow from others; afterwards
     /// [`settings`](Self::settings) and [`get`](Self::get) show the result. Err says which properties are at odds.
     pub fn finalize(&mut self) -> Result<(), String> {
+        self.adjusted.clear();
         let (backoff, backoff_max) =
             (self.global().int("reconnect.backoff.ms"), self.global().int("reconnect.backoff.max.ms"));
         if backoff_max < backoff {

@@ -60,7 +60,7 @@ pub struct Conf {
     modified: Vec<bool>,
     /// Name of a SASL mechanism that the application brings along.
     custom_mechanism: Option<String>,
-    /// Rows to which [`finalize`](Self::finalize) gave a value, and what they had before, in that order.
+    /// Rows to which the last [`finalize`](Self::finalize) gave a value, and what they had before, in that order.
     adjusted: Vec<(usize, Value)>,
 }
 

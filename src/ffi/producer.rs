@@ -151,9 +151,8 @@ pub unsafe extern "C" fn rk_producer_new(
         let log_queue = is_on("log.queue");
         let only_errors = is_on("delivery.report.only.error");
         let chain = Chain::new(c.interceptors.clone());
-        let callbacks = c.callbacks;
-        // Callbacks may be called from here on: `c` is not used any more.
-        let settings = c.conf.settled();
+        let (callbacks, settings) = (c.callbacks, c.conf.settled());
+        // `c` is not used any more: callbacks, which may use the configuration, can be called from here on.
         let client = match settings.and_then(|s| Producer::with(s, hooks(callbacks, &chain, log_queue, &me))) {
             Ok(client) => client,
             Err(why) => return fail(&why),

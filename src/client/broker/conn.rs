@@ -268,12 +268,8 @@ impl Conn {
                 self.start = 0;
             } else {
                 // Grown by what has arrived, not by what a length field claims.
-                let n = self
-                    .buffer
-                    .len()
-                    .saturating_mul(2)
-                    .max(READ_BUFFER)
-                    .min(self.max_frame.saturating_add(4).max(READ_BUFFER));
+                let most = self.max_frame.saturating_add(4).max(READ_BUFFER);
+                let n = self.buffer.len().saturating_mul(2).clamp(READ_BUFFER, most);
                 self.buffer.resize(n.max(self.buffer.len() + 1), 0);
             }
         }
