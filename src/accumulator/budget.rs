@@ -48,18 +48,24 @@ pub struct Budget {
     freed: Condvar,
 }
 
-/// A number that differs between threads and costs nothing: where this thread's stack lies. Only speed depends on it.
+/// A number below [`Budget::SHARDS`] that costs nothing and is another for most threads: where this thread's stack lies. Only
+/// speed depends on it.
 #[inline(always)]
 pub fn thread_hint() -> usize {
     let marker = 0u8;
-    let at = std::ptr::from_ref(&marker) as usize;
-    // Stacks lie at least some hundred KiB apart; mix so that any distance spreads.
-    (at >> 16).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
+    spread(std::ptr::from_ref(&marker) as u64)
+}
+
+/// Stacks lie one behind the other, mostly some power of two and a guard page apart. The factor is such that for all usual
+/// distances, of 128 KiB and more, the top bits of neighbours differ by a fraction that is far from any short one.
+#[inline(always)]
+fn spread(stack: u64) -> usize {
+    ((stack >> 16).wrapping_mul(0x4F1B_BCDC_BFA5_3E0B) >> (u64::BITS - SHARDS.ilog2())) as usize
 }
 
 impl Budget {
     /// Threads are spread over so many counters.
-    pub const SHARDS: usize = 8;
+    pub const SHARDS: usize = 16;
 
     /// `max_messages` of 0 means no limit.
     pub fn new(max_messages: u64, max_bytes: u64) -> Budget {
@@ -205,4 +211,25 @@ fn take_up_to(from: &AtomicI64, most: i64) -> i64 {
         }
     }
     0
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{spread, SHARDS};
+    use std::collections::HashSet;
+
+    #[test]
+    fn threads_whose_stacks_are_neighbours_are_spread() {
+        const PLACES: u64 = 1000;
+        for kib in [128, 256, 512, 1024, 1536, 2048, 4096, 8192, 16384, 65536] {
+            let distinct = |threads: u64| -> usize {
+                let at = |place: u64| 0x7F00_0000_0000 + place * 0x12_3456_7000;
+                let of = |place| (1..=threads).map(move |i| spread(at(place) - i * (kib + 4) * 1024));
+                (0..PLACES).map(|place| of(place).collect::<HashSet<_>>().len()).sum()
+            };
+            assert!(distinct(2) >= 1850, "two threads, stacks of {kib} KiB: {} in {PLACES} cases", distinct(2));
+            assert!(distinct(8) >= 6400, "eight threads, stacks of {kib} KiB: {} in {PLACES} cases", distinct(8));
+        }
+        assert!((0..PLACES).all(|i| spread(i << 30 | 0x1234) < SHARDS) && spread(u64::MAX) < SHARDS);
+    }
 }

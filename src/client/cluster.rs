@@ -191,9 +191,6 @@ impl MainThread {
             }
         }
         if n > 0 && t.state.load(Acquire) == UNKNOWN {
-            for slot in &t.sticky {
-                slot.store(fastrand::i32(0..n), Relaxed);
-            }
             self.assign_waiting(t);
         }
         // Not before the topic is known: else messages that waited for it could be sent and reported before that, and what is

@@ -21,8 +21,9 @@ mod registry;
 mod shared;
 mod spawn;
 mod stats;
+mod sticky;
 mod tokens;
-mod topic;
+pub mod topic;
 mod transaction;
 
 pub use crate::accumulator::section::{HeaderSection, InPlace, SMALL};

@@ -9,7 +9,6 @@ use crate::accumulator::chunk::Append;
 use crate::accumulator::partition::NoMemory;
 use crate::accumulator::record::{RecordRef, NO_AUX};
 use crate::accumulator::section::HeaderSection;
-use crate::accumulator::shortcut::SLOTS;
 use crate::error::RespErr;
 use crate::partitioner::{self, sticky, PartitionerKind};
 use crate::sys::clock::Tick;
@@ -139,7 +138,7 @@ impl Shared {
         let i = if asked >= 0 {
             asked
         } else if t.info.conf.partitioner.is_keyless_random(key) {
-            t.sticky[hint % SLOTS].load(Relaxed)
+            t.sticky.get(hint)
         } else {
             partitioner::partition_for_key(t.info.conf.partitioner, key, n)
         };
@@ -293,9 +292,9 @@ impl Shared {
             if self.settings.sticky_linger_ms == 0 {
                 self.rotate(t, -1, hint)
             } else {
-                let i = t.sticky[hint % SLOTS].load(Relaxed);
-                if i >= n {
-                    return Ok((self.rotate(t, i, hint), true));
+                let i = t.sticky.get(hint);
+                if !(0..n).contains(&i) {
+                    return Ok((self.rotate(t, i, hint), false));
                 }
                 self.stick(t, i, hint);
                 return Ok((i, true));
@@ -311,28 +310,26 @@ impl Shared {
     }
 
     /// Moves this thread's sticky partition on: to a random one that has a leader, away from those with a backlog
-    /// (KIP-480, KIP-794).
+    /// (KIP-480, KIP-794), and where others can be had, not to one that another thread fills.
     fn rotate(&self, t: &TopicState, previous: i32, hint: usize) -> i32 {
-        let available = t.available.read().clone();
-        let mut rng = fastrand::Rng::new();
-        let next = if available.is_empty() {
-            let all: Vec<i32> = (0..t.partition_count()).collect();
-            sticky::choose(&all, None, previous, &mut rng)
+        let mut available = t.available.read().clone();
+        let mut loads = Vec::new();
+        if available.is_empty() {
+            available = (0..t.partition_count()).collect();
         } else if self.settings.partitioner_adaptive {
-            let load = |i: &i32| t.partition(*i).map_or(0, |p| p.backlog.load(Relaxed));
-            let loads: Vec<u32> = available.iter().map(load).collect();
-            let uneven = loads.iter().any(|&l| l != loads[0]);
-            sticky::choose(&available, uneven.then_some(&loads[..]), previous, &mut rng)
-        } else {
-            sticky::choose(&available, None, previous, &mut rng)
-        };
+            loads = available.iter().map(|&i| t.partition(i).map_or(0, |p| p.backlog.load(Relaxed))).collect();
+        }
+        let uneven = loads.iter().any(|&l| l != loads[0]);
+        let mut rng = fastrand::Rng::new();
+        let draw = || sticky::choose(&available, uneven.then_some(&loads[..]), previous, &mut rng);
+        let next = t.sticky.draw(hint, draw);
         self.stick(t, next, hint);
         next
     }
 
     /// Makes a partition this thread's sticky one.
     fn stick(&self, t: &TopicState, i: i32, hint: usize) {
-        t.sticky[hint % SLOTS].store(i, Relaxed);
+        t.sticky.set(hint, i);
         if self.slow_partitioner || t.state.load(Acquire) != KNOWN {
             return;
         }

@@ -2,9 +2,10 @@
 
 use super::delivery::{Status, Verdict};
 use super::shared::Shared;
+use super::sticky::Sticky;
 use crate::accumulator::batch::{Batch, BatchOwner};
 use crate::accumulator::partition::PartitionQueue;
-use crate::accumulator::shortcut::{Shortcuts, SLOTS};
+use crate::accumulator::shortcut::Shortcuts;
 use crate::conf::{Compression, TopicSettings};
 use crate::error::RespErr;
 use crossbeam_utils::CachePadded;
@@ -113,8 +114,7 @@ pub struct TopicState {
     near: [OnceLock<Arc<Partition>>; NEAR],
     /// Where records wait until the partitions are known.
     pub unassigned: Arc<Partition>,
-    /// Sticky partitions, one for each group of threads, so that threads do not meet in one chunk.
-    pub sticky: [CachePadded<AtomicI32>; SLOTS],
+    pub sticky: Sticky,
     /// The same, where a message without key and partition may go there without any further question.
     pub shortcut: Shortcuts<Partition>,
     pub round_robin: CachePadded<AtomicU32>,
@@ -152,7 +152,7 @@ impl TopicState {
             count: AtomicI32::new(0),
             segments: std::array::from_fn(|_| OnceLock::new()),
             near: std::array::from_fn(|_| OnceLock::new()),
-            sticky: std::array::from_fn(|_| CachePadded::new(AtomicI32::new(0))),
+            sticky: Sticky::default(),
             shortcut: Shortcuts::default(),
             round_robin: CachePadded::new(AtomicU32::new(0)),
             available: RwLock::new(Arc::from([])),
