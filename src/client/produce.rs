@@ -135,12 +135,13 @@ impl Shared {
             return None;
         }
         let n = t.partition_count();
-        let i = if asked >= 0 {
-            asked
-        } else if t.info.conf.partitioner.is_keyless_random(key) {
-            t.sticky.get(hint)
-        } else {
-            partitioner::partition_for_key(t.info.conf.partitioner, key, n)
+        let kind = t.info.conf.partitioner;
+        let i = match (key, t.key_hash) {
+            _ if asked >= 0 => asked,
+            // Of an empty key not every partitioner makes a number.
+            (Some(key @ [_, ..]), Some(hash)) => partitioner::partition_of_hash(hash(key), n),
+            _ if kind.is_keyless_random(key) => t.sticky.get(hint),
+            _ => partitioner::partition_for_key(kind, key, n),
         };
         if i >= n {
             return None;

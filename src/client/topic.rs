@@ -8,6 +8,7 @@ use crate::accumulator::partition::PartitionQueue;
 use crate::accumulator::shortcut::Shortcuts;
 use crate::conf::{Compression, TopicSettings};
 use crate::error::RespErr;
+use crate::partitioner::KeyHash;
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::ffi::{CStr, CString};
@@ -109,6 +110,8 @@ pub struct TopicState {
     /// [`UNKNOWN`] or [`KNOWN`].
     pub state: AtomicU8,
     count: AtomicI32,
+    /// The partitioner's.
+    pub key_hash: Option<KeyHash>,
     segments: [OnceLock<Box<[Arc<Partition>]>>; SEGMENTS],
     /// The first of those in `segments`.
     near: [OnceLock<Arc<Partition>>; NEAR],
@@ -147,6 +150,7 @@ impl TopicState {
         let info = Arc::new(info);
         Arc::new(TopicState {
             unassigned: Partition::new(shared, &info, -1),
+            key_hash: info.conf.partitioner.key_hash(),
             info,
             state: AtomicU8::new(UNKNOWN),
             count: AtomicI32::new(0),

@@ -112,34 +112,45 @@ unsafe fn produce(inner: &Inner, topic: &Topic, m: &Raw, headers: Section<'_>) -
     result
 }
 
+/// Payload and key of a plain message, with a key if `KEY` says so. `None` for any other.
+///
+/// # Safety
+/// As `produce`; whether the key is NULL is as `KEY` says.
+#[inline(always)]
+unsafe fn plain_parts<'a, const KEY: bool>(m: &Raw) -> Option<(&'a [u8], Option<&'a [u8]>)> {
+    if !m.is_plain() || !KEY && m.key_len != 0 {
+        return None;
+    }
+    // SAFETY: not NULL where a slice is made, and the lengths are those of slices; the rest by contract.
+    unsafe {
+        let key = KEY.then(|| std::slice::from_raw_parts(m.key.cast(), m.key_len));
+        Some((std::slice::from_raw_parts(m.payload.cast(), m.len), key))
+    }
+}
+
 /// Produces a plain message. `None` for any other.
 ///
 /// # Safety
 /// As `produce`.
 #[inline(always)]
 unsafe fn produce_plain(inner: &Inner, topic: &Topic, m: Raw) -> Option<rk_resp_err_t> {
-    if !m.is_plain() {
-        return None;
-    }
-    if !m.key.is_null() {
-        // SAFETY: by contract; neither is NULL, and the lengths are those of slices.
-        let (payload, key) = unsafe {
-            (std::slice::from_raw_parts(m.payload.cast(), m.len), std::slice::from_raw_parts(m.key.cast(), m.key_len))
-        };
-        return Some(produce_keyed(inner, topic, payload, key, m.opaque as usize));
-    }
-    if m.key_len != 0 {
-        return None;
-    }
-    // SAFETY: not NULL, and `len` is the length of a slice; the rest by contract.
-    let payload = unsafe { std::slice::from_raw_parts(m.payload.cast(), m.len) };
-    Some(inner.client.produce_plain(topic, None, payload, Section::NONE.bytes(), m.opaque as usize).0)
+    // SAFETY: by contract.
+    let (payload, key) = unsafe { if m.key.is_null() { plain_parts::<false>(&m) } else { plain_parts::<true>(&m) }? };
+    Some(match key {
+        None => hand_over(inner, topic, payload, None, m.opaque),
+        Some(key) => hand_over_keyed(inner, topic, payload, key, m.opaque),
+    })
 }
 
-/// `produce_plain` with a key, on its own so that messages without one have more registers.
+#[inline(always)]
+fn hand_over(inner: &Inner, topic: &Topic, payload: &[u8], key: Option<&[u8]>, opaque: *mut c_void) -> rk_resp_err_t {
+    inner.client.produce_plain(topic, key, payload, Section::NONE.bytes(), opaque as usize).0
+}
+
+/// On its own so that messages without a key have more registers.
 #[inline(never)]
-fn produce_keyed(inner: &Inner, topic: &Topic, payload: &[u8], key: &[u8], msg_opaque: usize) -> rk_resp_err_t {
-    inner.client.produce_plain(topic, Some(key), payload, Section::NONE.bytes(), msg_opaque).0
+fn hand_over_keyed(inner: &Inner, topic: &Topic, payload: &[u8], key: &[u8], opaque: *mut c_void) -> rk_resp_err_t {
+    hand_over(inner, topic, payload, Some(key), opaque)
 }
 
 /// `produce` for messages with an array of headers.
@@ -360,14 +371,36 @@ pub unsafe extern "C" fn rk_topic_produce(
     timestamp_ms: i64,
     msg_opaque: *mut c_void,
 ) -> rk_resp_err_t {
+    let produce = if key.is_null() { topic_produce::<false> } else { topic_produce::<true> };
+    // SAFETY: by contract. With the same arguments, so that this is a jump.
+    unsafe { produce(topic, partition, msgflags, payload, len, key, key_len, timestamp_ms, msg_opaque) }
+}
+
+/// rk_topic_produce, compiled for messages with and without a key: those without have more registers, those with one need
+/// not pass through what those without need.
+///
+/// # Safety
+/// As rk_topic_produce; whether `key` is NULL is as `KEY` says.
+#[inline(never)]
+unsafe extern "C" fn topic_produce<const KEY: bool>(
+    topic: *mut rk_topic_t,
+    partition: i32,
+    msgflags: c_int,
+    payload: *const c_void,
+    len: usize,
+    key: *const c_void,
+    key_len: usize,
+    timestamp_ms: i64,
+    msg_opaque: *mut c_void,
+) -> rk_resp_err_t {
     guard!(RespErr::ERR__FAIL.0, {
         let t = live!(topic, RespErr::ERR__INVALID_ARG.0);
         // Made where it is needed: on the short way it never is in memory.
         let m = || Raw { partition, flags: msgflags, payload, len, key, key_len, timestamp_ms, opaque: msg_opaque };
         // SAFETY: by contract.
         unsafe {
-            match produce_plain(&t.inner, &t.topic, m()) {
-                Some(err) => err,
+            match plain_parts::<KEY>(&m()) {
+                Some((payload, key)) => hand_over(&t.inner, &t.topic, payload, key, msg_opaque),
                 None => produce_shared(&t.inner, &t.topic, &m(), Section::NONE),
             }
         }

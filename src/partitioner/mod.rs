@@ -86,41 +86,46 @@ impl PartitionerKind {
     }
 }
 
-/// The number of which the remainder by the partition count is the key's partition. `random`, `round_robin` and
-/// `uniform_sticky` know no such number; for them it is 0.
-#[inline]
-pub fn hash_key(kind: PartitionerKind, key: &[u8]) -> u32 {
-    match kind {
-        PartitionerKind::Consistent | PartitionerKind::ConsistentRandom => hash::crc32(key),
-        // Java clears the sign rather than taking the absolute value.
-        PartitionerKind::Murmur2 | PartitionerKind::Murmur2Random => hash::murmur2(key) & 0x7fff_ffff,
-        // Sarama's hash partitioner takes the absolute value of a signed number.
-        PartitionerKind::Fnv1a | PartitionerKind::Fnv1aRandom => (hash::fnv1a(key) as i32).unsigned_abs(),
-        PartitionerKind::Random | PartitionerKind::RoundRobin | PartitionerKind::UniformSticky => 0,
+/// Makes a number of a key, of which the remainder by the partition count is the key's partition.
+pub type KeyHash = fn(&[u8]) -> u32;
+
+impl PartitionerKind {
+    /// `None` for `random`, `round_robin` and `uniform_sticky`, which go by no such number.
+    pub fn key_hash(self) -> Option<KeyHash> {
+        match self {
+            PartitionerKind::Consistent | PartitionerKind::ConsistentRandom => Some(hash::crc32),
+            // Java clears the sign rather than taking the absolute value.
+            PartitionerKind::Murmur2 | PartitionerKind::Murmur2Random => Some(|key| hash::murmur2(key) & 0x7fff_ffff),
+            // Sarama's hash partitioner takes the absolute value of a signed number.
+            PartitionerKind::Fnv1a | PartitionerKind::Fnv1aRandom => {
+                Some(|key| (hash::fnv1a(key) as i32).unsigned_abs())
+            }
+            PartitionerKind::Random | PartitionerKind::RoundRobin | PartitionerKind::UniformSticky => None,
+        }
     }
+}
+
+/// The partition out of `n` of a key with this hash; 0 when `n` is not positive.
+#[inline(always)]
+pub fn partition_of_hash(hash: u32, n: i32) -> i32 {
+    if n <= 0 {
+        return 0;
+    }
+    let n = n as u32;
+    // Less than n, so it fits. Most counts are powers of two, and a division takes its time.
+    (if n.is_power_of_two() { hash & (n - 1) } else { hash % n }) as i32
 }
 
 /// The partition out of `n` for a message with this key; no key counts as an empty one. For `random` and
 /// `uniform_sticky` it is a random one. `round_robin` depends on what went before, which the caller counts; here it is 0,
 /// as is everything when `n` is not positive.
-#[inline(always)]
-pub fn partition_for_key(kind: PartitionerKind, key: Option<&[u8]>, n: i32) -> i32 {
-    if n <= 0 {
-        return 0;
-    }
-    if matches!(kind, PartitionerKind::Random | PartitionerKind::UniformSticky) {
-        return any(n);
-    }
-    let (hash, n) = (hash_key(kind, key.unwrap_or_default()), n as u32);
-    // Less than n, so it fits. Most counts are powers of two, and a division takes its time.
-    (if n.is_power_of_two() { hash & (n - 1) } else { hash % n }) as i32
-}
-
-/// A random one. On its own, so that the way by a hash has all registers.
-#[cold]
 #[inline(never)]
-fn any(n: i32) -> i32 {
-    fastrand::i32(0..n)
+pub fn partition_for_key(kind: PartitionerKind, key: Option<&[u8]>, n: i32) -> i32 {
+    match kind.key_hash() {
+        Some(hash) => partition_of_hash(hash(key.unwrap_or_default()), n),
+        None if kind == PartitionerKind::RoundRobin || n <= 0 => 0,
+        None => fastrand::i32(0..n),
+    }
 }
 
 impl fmt::Display for PartitionerKind {

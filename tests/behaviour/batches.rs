@@ -171,3 +171,17 @@ fn of_keyed_messages_go_where_the_table_says() {
         }
     }
 }
+
+#[test]
+fn of_messages_with_an_empty_key_are_those_without_one() {
+    let _stage = beside();
+    let (h, t) = Harness::ready(4, &[("linger.ms", "5000")]);
+    for round in 0..40 {
+        // So that partition 0, which an empty key's CRC-32 would say, has a batch that is open.
+        h.produce(&t, 0, Some(b"any"), (round, 0)).expect("accepted");
+        let ids = [None, Some(&b""[..])].map(|key| h.produce(&t, PARTITION_UA, key, (round, 1)).expect("accepted"));
+        h.flush(ms(5000));
+        let fates = h.fates();
+        assert_eq!(fates[&ids[0]].partition, fates[&ids[1]].partition, "round {round}");
+    }
+}
