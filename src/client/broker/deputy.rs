@@ -4,6 +4,7 @@
 
 use super::conn::{InFlight, Purpose};
 use super::link::Link;
+use super::rehearsal::rehearse;
 use super::thread::BrokerThread;
 use super::LinkState;
 use crate::client::main_thread::MainOp;
@@ -55,6 +56,7 @@ impl BrokerThread {
         self.has_asked_early = true;
         let early = Some(query.clone());
         self.write_metadata(query, EARLY_VERSION, Purpose::Metadata { tag, early });
+        rehearse();
     }
 
     /// Whether the connection may have failed because of that: the broker's versions came, this answer did not. Then it is asked

@@ -7,6 +7,7 @@ mod deputy;
 pub mod fuzz_entry;
 mod link;
 mod produce;
+mod rehearsal;
 mod respond;
 mod schedule;
 mod stream;
