@@ -19,7 +19,8 @@ type Bucket = OnceLock<Box<Node>>;
 
 pub struct Registry {
     groups: Box<[OnceLock<Box<[Bucket]>>]>,
-    recent: Shortcuts<Topic>,
+    /// There for those who name their topics with each message.
+    recent: OnceLock<Box<Shortcuts<Topic>>>,
     /// Look-ups past `recent`, about: threads may miss each other's counting.
     missed: AtomicU32,
 }
@@ -49,7 +50,7 @@ impl Default for Registry {
     fn default() -> Self {
         Registry {
             groups: (0..GROUPS).map(|_| OnceLock::new()).collect(),
-            recent: Shortcuts::default(),
+            recent: OnceLock::new(),
             missed: AtomicU32::new(0),
         }
     }
@@ -59,7 +60,7 @@ impl Registry {
     /// A topic that this thread may well want again. The caller compares the name.
     #[inline(always)]
     pub fn recent(&self, hint: usize) -> Option<&Topic> {
-        self.recent.get(hint)
+        self.recent.get()?.get(hint)
     }
 
     /// Tells what the thread wanted after all.
@@ -72,7 +73,7 @@ impl Registry {
         self.missed.store(n.wrapping_add(1), Relaxed);
         if n.is_multiple_of(MISSES) {
             if let Some(t) = self.find(topic.state.info.name.as_bytes()) {
-                self.recent.set(hint, t);
+                self.recent.get_or_init(Box::default).set(hint, t);
             }
         }
     }
