@@ -1,5 +1,6 @@
 """What is measured besides throughput and latency: memory, rest, start and size. Each measure gives one number."""
 import os
+import random
 import shutil
 import socket
 import statistics
@@ -51,13 +52,13 @@ def unreachable(library):
 def starts(libraries):
     """Microseconds from where the client is made to its first report, the same with the configuration before that, and those
     of the bare round trips: the requests that this takes, one after the other on blocking sockets (benches/limit.c). Medians
-    of processes that start in turn."""
+    of processes that start one after the other, in an order that differs each time."""
     args = {lib: ["--start", "--linger", "0"] for lib in libraries} | {"limit": ["--start", "1"]}
     took = {lib: [] for lib in args}
     configured = {lib: [] for lib in libraries}
     with Sink(8) as sink:
         for _ in range(STARTS):
-            for lib in args:
+            for lib in random.sample(list(args), len(args)):  # what ran before leaves caches and cores as it does
                 line = run(lib, sink, 1, args[lib])
                 took[lib].append(line["start_us"])
                 if lib in configured:
