@@ -107,6 +107,20 @@ int main(void) {
     CHECK_ERR(rk_producer_produce(rk, NULL, 0, 0, "x", 1, NULL, 0, 0, NULL), bad_arg);
     CHECK_ERR(rk_producer_produce(rk, "t", 0, 0, NULL, 1, NULL, 0, 0, NULL), bad_arg);
     CHECK_ERR(rk_producer_produce(rk, "t", 0, 0, "x", 1, NULL, 1, 0, NULL), bad_arg);
+    /* Also where the message is otherwise as most are, and the topic one that this thread used before. */
+    rk_topic_t *topic = rk_producer_topic(rk, "t");
+    const int flags[] = {0, RK_MSG_F_COPY};
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(rk_producer_produce(rk, "t", RK_PARTITION_UA, flags[i], "x", 1, NULL, 0, 0, NULL));
+        CHECK_ERR(rk_producer_produce(rk, "t", RK_PARTITION_UA, flags[i], "x", 1, NULL, 1, 0, NULL), bad_arg);
+        CHECK_ERR(rk_producer_produce(rk, "t", RK_PARTITION_UA, flags[i], NULL, 1, "k", 1, 0, NULL), bad_arg);
+        CHECK_OK(rk_topic_produce(topic, RK_PARTITION_UA, flags[i], "x", 1, NULL, 0, 0, NULL));
+        CHECK_ERR(rk_topic_produce(topic, RK_PARTITION_UA, flags[i], "x", 1, NULL, 1, 0, NULL), bad_arg);
+        CHECK_ERR(rk_topic_produce(topic, RK_PARTITION_UA, flags[i], NULL, 1, "k", 1, 0, NULL), bad_arg);
+        CHECK_ERR(rk_topic_produce(NULL, RK_PARTITION_UA, flags[i], "x", 1, "k", 1, 0, NULL), bad_arg);
+    }
+    rk_topic_destroy(topic);
+    CHECK_OK(rk_producer_flush(rk, 10000));
     CHECK_ERR(rk_producer_metadata(rk, 1, NULL, NULL, 10), bad_arg);
     CHECK_OK(rk_producer_fatal_error(rk, NULL, 0));
     CHECK_INT(rk_producer_produce_batch(rk, "t", 0, 0, NULL, 3), 0);

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64 as HintI64, AtomicU32 as HintU32};
 use std::time::Instant;
 
 const SHARDS: usize = Budget::SHARDS;
+const _: () = assert!(SHARDS.is_power_of_two());
 const LOT: i64 = 256;
 /// The credits of an unlimited queue.
 const UNLIMITED: i64 = 1 << 60;
@@ -56,8 +57,8 @@ pub fn thread_hint() -> usize {
     spread(std::ptr::from_ref(&marker) as u64)
 }
 
-/// Stacks lie one behind the other, mostly some power of two and a guard page apart. The factor is such that for all usual
-/// distances, of 128 KiB and more, the top bits of neighbours differ by a fraction that is far from any short one.
+/// Stacks lie one behind the other, mostly some power of two and a guard page of 4 KiB apart. The factor is such that for such
+/// distances of 128 KiB and more the top bits of neighbours differ by a good part of the whole, and not by a simple one.
 #[inline(always)]
 fn spread(stack: u64) -> usize {
     ((stack >> 16).wrapping_mul(0x4F1B_BCDC_BFA5_3E0B) >> (u64::BITS - SHARDS.ilog2())) as usize
@@ -65,7 +66,7 @@ fn spread(stack: u64) -> usize {
 
 impl Budget {
     /// Threads are spread over so many counters.
-    pub const SHARDS: usize = 16;
+    pub const SHARDS: usize = if cfg!(loom) { 8 } else { 16 };
 
     /// `max_messages` of 0 means no limit.
     pub fn new(max_messages: u64, max_bytes: u64) -> Budget {
@@ -215,7 +216,7 @@ fn take_up_to(from: &AtomicI64, most: i64) -> i64 {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{spread, SHARDS};
+    use super::spread;
     use std::collections::HashSet;
 
     #[test]
@@ -230,6 +231,5 @@ mod tests {
             assert!(distinct(2) >= 1850, "two threads, stacks of {kib} KiB: {} in {PLACES} cases", distinct(2));
             assert!(distinct(8) >= 6400, "eight threads, stacks of {kib} KiB: {} in {PLACES} cases", distinct(8));
         }
-        assert!((0..PLACES).all(|i| spread(i << 30 | 0x1234) < SHARDS) && spread(u64::MAX) < SHARDS);
     }
 }

@@ -23,7 +23,7 @@ mod spawn;
 mod stats;
 mod sticky;
 mod tokens;
-pub mod topic;
+mod topic;
 mod transaction;
 
 pub use crate::accumulator::section::{HeaderSection, InPlace, SMALL};

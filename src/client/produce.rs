@@ -265,7 +265,8 @@ impl Shared {
         }
     }
 
-    /// The partition by request, callback, key or stickiness; and whether it is free to change.
+    /// The partition by request, callback, key or stickiness; and whether it may be changed for another rather than have a batch
+    /// opened there.
     fn choose(
         &self,
         t: &TopicState,
@@ -291,13 +292,16 @@ impl Shared {
             (t.round_robin.fetch_add(1, Relaxed) % n as u32) as i32
         } else if kind.is_keyless_random(rec.key) {
             if self.settings.sticky_linger_ms == 0 {
-                self.rotate(t, -1, hint)
+                self.draws(t, -1)()
             } else {
                 let i = t.sticky.get(hint);
                 if !(0..n).contains(&i) {
                     return Ok((self.rotate(t, i, hint), false));
                 }
-                self.stick(t, i, hint);
+                // With a slow partitioner there is a call of this for each message.
+                if !self.slow_partitioner {
+                    self.stick(t, i, hint);
+                }
                 return Ok((i, true));
             }
         } else {
@@ -310,22 +314,34 @@ impl Shared {
         }
     }
 
-    /// Moves this thread's sticky partition on: to a random one that has a leader, away from those with a backlog
-    /// (KIP-480, KIP-794), and where others can be had, not to one that another thread fills.
+    /// Moves this thread's sticky partition on, and where others can be had, not to one that another thread fills.
     fn rotate(&self, t: &TopicState, previous: i32, hint: usize) -> i32 {
+        let next = t.sticky.draw(hint, self.draws(t, previous), |i| self.load(t, i));
+        self.stick(t, next, hint);
+        next
+    }
+
+    /// Draws partitions: random ones that have a leader, away from those with a backlog (KIP-480, KIP-794).
+    fn draws<'t>(&self, t: &'t TopicState, previous: i32) -> impl FnMut() -> i32 + use<'t> {
         let mut available = t.available.read().clone();
         let mut loads = Vec::new();
         if available.is_empty() {
             available = (0..t.partition_count()).collect();
         } else if self.settings.partitioner_adaptive {
-            loads = available.iter().map(|&i| t.partition(i).map_or(0, |p| p.backlog.load(Relaxed))).collect();
+            loads = available.iter().map(|&i| self.load(t, i)).collect();
         }
         let uneven = loads.iter().any(|&l| l != loads[0]);
         let mut rng = fastrand::Rng::new();
-        let draw = || sticky::choose(&available, uneven.then_some(&loads[..]), previous, &mut rng);
-        let next = t.sticky.draw(hint, draw);
-        self.stick(t, next, hint);
-        next
+        move || sticky::choose(&available, uneven.then_some(&loads[..]), previous, &mut rng)
+    }
+
+    /// Batches that wait for a partition's leader; none, if that is not to be looked at.
+    fn load(&self, t: &TopicState, i: i32) -> u32 {
+        if self.settings.partitioner_adaptive {
+            t.partition(i).map_or(0, |p| p.backlog.load(Relaxed))
+        } else {
+            0
+        }
     }
 
     /// Makes a partition this thread's sticky one.
@@ -341,6 +357,36 @@ impl Shared {
             if i >= t.partition_count() {
                 t.shortcut.clear();
             }
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::client::{Hooks, Producer};
+    use crate::conf::Conf;
+
+    #[test]
+    fn threads_that_move_on_do_not_meet() {
+        let mut conf = Conf::new();
+        for (name, value) in [("test.mock.num.brokers", "1"), ("partitioner.adaptive.partitioning.enable", "false")] {
+            conf.set(name, value).expect("a property");
+        }
+        let settings = conf.settled().expect("settings");
+        let producer = Producer::with(settings, Hooks::default()).expect("a producer");
+        producer.mock_cluster().expect("the embedded broker").create_topic("t", 12, 1).expect("a topic");
+        let shared = producer.shared();
+        let topic = shared.topic("t").expect("a topic");
+        producer.metadata(false, Some(topic), Duration::from_secs(10)).expect("metadata");
+        let t = &topic.state;
+        let (mut a, mut b) = (-1, -1);
+        // By chance they would meet every twelfth time.
+        for i in 0..100 {
+            a = shared.rotate(t, a, 1);
+            assert_ne!(a, b, "turn {i}");
+            b = shared.rotate(t, b, 2);
+            assert_ne!(a, b, "turn {i}");
         }
     }
 }

@@ -84,12 +84,7 @@ impl PartitionerKind {
     pub fn is_by_key(self, key: Option<&[u8]>) -> bool {
         !matches!(self, PartitionerKind::Random | PartitionerKind::RoundRobin) && !self.is_keyless_random(key)
     }
-}
 
-/// Makes a number of a key, of which the remainder by the partition count is the key's partition.
-pub type KeyHash = fn(&[u8]) -> u32;
-
-impl PartitionerKind {
     /// `None` for `random`, `round_robin` and `uniform_sticky`, which go by no such number.
     pub fn key_hash(self) -> Option<KeyHash> {
         match self {
@@ -104,6 +99,9 @@ impl PartitionerKind {
         }
     }
 }
+
+/// Makes a number of a key, of which the remainder by the partition count is the key's partition.
+pub type KeyHash = fn(&[u8]) -> u32;
 
 /// The partition out of `n` of a key with this hash; 0 when `n` is not positive.
 #[inline(always)]

@@ -20,7 +20,7 @@ const FIRST_MOMENTS: Duration = Duration::from_millis(2);
 
 /// The version of Metadata that brokers have from Kafka 0.11 on, as they have record batches. It names leaders, but neither their
 /// epochs nor the topics' ids.
-const EARLY_VERSION: i16 = 4;
+pub(super) const EARLY_VERSION: i16 = 4;
 
 /// For how long an answer is looked for before the thread sleeps.
 const EAGER: Duration = Duration::from_micros(80);
