@@ -1,7 +1,6 @@
 //! Shortcuts of producing threads to what they last used: an atomic pointer that is followed without a reference count.
 
 use super::budget::Budget;
-use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering::*};
@@ -10,19 +9,20 @@ use std::sync::Arc;
 /// Threads are spread over so many shortcuts, by their `thread_hint`.
 pub const SLOTS: usize = Budget::SHARDS;
 
+/// A line of its own. Two, as where threads write all the time, are not worth their memory here.
+#[repr(align(64))]
+struct Slot<T>(AtomicPtr<T>);
+
 /// What a shortcut ever pointed to is kept alive as long as this, so it should be things that live as long anyway.
 pub struct Shortcuts<T> {
-    slots: [CachePadded<AtomicPtr<T>>; SLOTS],
+    slots: [Slot<T>; SLOTS],
     /// Sorted by address.
     kept: Mutex<Vec<Arc<T>>>,
 }
 
 impl<T> Default for Shortcuts<T> {
     fn default() -> Self {
-        Shortcuts {
-            slots: std::array::from_fn(|_| CachePadded::new(AtomicPtr::new(null_mut()))),
-            kept: Mutex::new(Vec::new()),
-        }
+        Shortcuts { slots: std::array::from_fn(|_| Slot(AtomicPtr::new(null_mut()))), kept: Mutex::new(Vec::new()) }
     }
 }
 
@@ -31,7 +31,7 @@ impl<T> Shortcuts<T> {
     #[allow(unsafe_code)]
     pub fn get(&self, hint: usize) -> Option<&T> {
         // SAFETY: null, or from an `Arc` in `kept`, which is never taken out of it.
-        unsafe { self.slots[hint % SLOTS].load(Acquire).as_ref() }
+        unsafe { self.slots[hint % SLOTS].0.load(Acquire).as_ref() }
     }
 
     pub fn set(&self, hint: usize, to: &Arc<T>) {
@@ -41,12 +41,12 @@ impl<T> Shortcuts<T> {
             kept.insert(place, to.clone());
         }
         drop(kept);
-        self.slots[hint % SLOTS].store(at.cast_mut(), Release);
+        self.slots[hint % SLOTS].0.store(at.cast_mut(), Release);
     }
 
     /// Until the next `set` no thread has one.
     pub fn clear(&self) {
-        self.slots.iter().for_each(|s| s.store(null_mut(), Release));
+        self.slots.iter().for_each(|s| s.0.store(null_mut(), Release));
     }
 }
 
