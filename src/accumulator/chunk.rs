@@ -112,10 +112,9 @@ impl Watch {
     }
 }
 
-#[repr(align(128))]
+/// What an append needs comes first and fills one line of the cache: with many partitions each message is in another chunk.
+#[repr(C, align(128))]
 pub struct Chunk {
-    #[cfg(loom)]
-    pub watch: Watch,
     state: AtomicU64,
     committed: AtomicU32,
     /// Most records, set at opening.
@@ -123,17 +122,19 @@ pub struct Chunk {
     /// Most bytes of records, set at opening.
     max_bytes: AtomicU32,
     base_index: AtomicU32,
-    base_timestamp: AtomicI64,
-    open_us: AtomicU64,
     /// From the opening to the base timestamp, microseconds.
     base_since_us: AtomicI64,
     /// The latest reading of the clock that was seen here, and how many milliseconds it is after the base timestamp: nearly
     /// all records have the same reading as the one before. See [`known_delta`].
     clock: AtomicU64,
     data: AtomicPtr<u8>,
-    capacity: AtomicU32,
     /// Latest timestamp of its records, as a delta to the base timestamp.
     max_delta: AtomicI64,
+    capacity: AtomicU32,
+    base_timestamp: AtomicI64,
+    open_us: AtomicU64,
+    #[cfg(loom)]
+    pub watch: Watch,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

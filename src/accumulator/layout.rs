@@ -43,15 +43,17 @@ pub fn note(rec: &RecordRef<'_, impl HeaderSection>, fit: &Fit) -> u32 {
         None if total < PLAIN_MAX && (0..PLAIN_DELTA_MAX).contains(&delta) => {
             // At most 2 + 1 + 2 + 5 + 1 + 2.
             let value_at = total - headers - value.len();
-            let kind = match headers {
-                1 => PLAIN,
-                _ if value.len() < HEADED_VALUE_MAX => HEADED,
-                _ => return NO_AUX,
+            let kind = if rec.headers.is_empty() {
+                PLAIN
+            } else if value.len() < HEADED_VALUE_MAX {
+                HEADED
+            } else {
+                return NO_AUX;
             };
             kind | (total << PLAIN_TOTAL | value_at << PLAIN_VALUE) as u32 | delta as u32
         }
         Some(key)
-            if headers == 1
+            if rec.headers.is_empty()
                 && total < KEYED_MAX
                 && key.len() < KEYED_KEY_MAX
                 && (0..KEYED_DELTA_MAX).contains(&delta) =>

@@ -113,7 +113,7 @@ pub unsafe fn write(at: *mut u8, rec: &RecordRef<'_, impl HeaderSection>, fit: &
         p = put_uvarint(p.add(1), fit.timestamp_zigzag);
         p = put_uvarint(p, (fit.offset_delta as u64) << 1);
         p = put_bytes::<true>(p, rec.key);
-        if rec.headers.section_len() == 1 {
+        if rec.headers.is_empty() {
             // Before the value, after whose copy nothing is to be remembered.
             *at.add(fit.total - 1) = NO_HEADERS[0];
             put_bytes::<false>(p, rec.value);
@@ -227,9 +227,20 @@ pub(super) unsafe fn copy_small(from: *const u8, to: *mut u8, len: usize) {
             to.cast::<u64>().write_unaligned(first);
             to.add(len - 8).cast::<u64>().write_unaligned(last);
         } else {
-            copy(from, to, len);
+            copy_apart(from, to, len);
         }
     }
+}
+
+/// `copy`, out of the way of what is likely.
+///
+/// # Safety
+/// As `copy`.
+#[allow(unsafe_code)]
+#[inline(never)]
+unsafe fn copy_apart(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: by contract.
+    unsafe { copy(from, to, len) }
 }
 
 /// Copies the first and the last of the bytes, as many of each as `T` has.

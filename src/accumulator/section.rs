@@ -6,11 +6,15 @@ use std::mem::MaybeUninit;
 /// A headers section, or what one is to be made of.
 ///
 /// # Safety
-/// `write` writes as many bytes as `section_len` says, one or more, which is the same each time; alone they are a zero.
+/// `write` writes as many bytes as `section_len` says, one or more, which is the same each time. If `is_empty` says so, and only
+/// then, that is one byte, a zero.
 #[allow(unsafe_code)]
 pub unsafe trait HeaderSection: Copy {
     /// Bytes of the section.
     fn section_len(self) -> usize;
+
+    /// Whether there are no headers in it.
+    fn is_empty(self) -> bool;
 
     /// Writes the section.
     ///
@@ -31,6 +35,11 @@ unsafe impl HeaderSection for &[u8] {
     }
 
     #[inline(always)]
+    fn is_empty(self) -> bool {
+        self.len() == NO_HEADERS.len()
+    }
+
+    #[inline(always)]
     unsafe fn write(self, to: *mut u8) {
         // SAFETY: by contract.
         unsafe { copy(self.as_ptr(), to, self.len()) }
@@ -44,41 +53,46 @@ unsafe impl HeaderSection for &[u8] {
 
 /// A few short headers, none of them null, where the application has them: the section is made in the record.
 #[derive(Clone, Copy)]
-pub struct InPlace<F> {
-    /// Name and value of each.
-    get: F,
-    count: usize,
+pub struct InPlace<'a, T, F> {
+    headers: &'a [T],
+    /// Name and value of one.
+    parts: F,
     len: usize,
 }
 
-impl<'a, F: Fn(usize) -> (&'a [u8], &'a [u8]) + Copy> InPlace<F> {
-    /// `count` headers, at most [`SMALL`]; `payload` is the length of all names and values together.
+impl<'a, T: Copy, F: Fn(&'a T) -> (&'a [u8], &'a [u8]) + Copy> InPlace<'a, T, F> {
+    /// One header or more and at most [`SMALL`]; `payload` is the length of all names and values together.
     ///
     /// # Safety
-    /// That is their length, `get` gives the same each time, and no name or value is longer than [`SMALL`].
+    /// That is their length, `parts` gives the same each time, and no name or value is longer than [`SMALL`].
     #[allow(unsafe_code)]
     #[inline(always)]
-    pub unsafe fn new(count: usize, payload: usize, get: F) -> Self {
-        InPlace { get, count, len: 1 + 2 * count + payload }
+    pub unsafe fn new(headers: &'a [T], payload: usize, parts: F) -> Self {
+        InPlace { headers, parts, len: 1 + 2 * headers.len() + payload }
     }
 }
 
-// SAFETY: by the contract of `new`, the count and all lengths have one byte each, and the length was added up of these.
+// SAFETY: by the contract of `new`, the count is not zero, and it and all lengths have one byte each, and the length was added up of these.
 #[allow(unsafe_code)]
-unsafe impl<'a, F: Fn(usize) -> (&'a [u8], &'a [u8]) + Copy> HeaderSection for InPlace<F> {
+unsafe impl<'a, T: Copy, F: Fn(&'a T) -> (&'a [u8], &'a [u8]) + Copy> HeaderSection for InPlace<'a, T, F> {
     #[inline(always)]
     fn section_len(self) -> usize {
         self.len
     }
 
     #[inline(always)]
+    fn is_empty(self) -> bool {
+        false
+    }
+
+    #[inline(always)]
     unsafe fn write(self, to: *mut u8) {
         // SAFETY: by contract so many bytes may be written, which is what these writes add up to.
         unsafe {
-            *to = (self.count as u8) << 1;
+            *to = (self.headers.len() as u8) << 1;
             let mut at = to.add(1);
-            for i in 0..self.count {
-                let (name, value) = (self.get)(i);
+            for h in self.headers {
+                let (name, value) = (self.parts)(h);
                 at = put_header(at, name, value);
             }
             debug_assert_eq!(at.offset_from(to) as usize, self.len);

@@ -28,14 +28,14 @@ pub struct rk_header_t {
     pub value_len: usize,
 }
 
-/// An array of headers as the section that is to be made in the record; `None` if they are not all short, if one is null, and
-/// where rk_headers_add would refuse one.
+/// An array of headers as the section that is to be made in the record; `None` if there are none or too many, if not
+/// all are short, if one is null, and where rk_headers_add would refuse one.
 ///
 /// # Safety
 /// `headers` is NULL or has `count` headers, which stay for `'a`, and whose pointers are NULL or good for reading their lengths.
 #[inline(always)]
 pub(super) unsafe fn in_place<'a>(headers: *const rk_header_t, count: usize) -> Option<impl HeaderSection + use<'a>> {
-    if headers.is_null() || count > SMALL {
+    if headers.is_null() || count.wrapping_sub(1) >= SMALL {
         return None;
     }
     // SAFETY: by contract.
@@ -51,8 +51,7 @@ pub(super) unsafe fn in_place<'a>(headers: *const rk_header_t, count: usize) -> 
         }
         payload += h.name_len + h.value_len;
     }
-    let get = move |i: usize| {
-        let h = &headers[i];
+    let parts = |h: &'a rk_header_t| {
         // SAFETY: by contract, and none is NULL.
         unsafe {
             let name = std::slice::from_raw_parts(h.name.cast(), h.name_len);
@@ -60,7 +59,7 @@ pub(super) unsafe fn in_place<'a>(headers: *const rk_header_t, count: usize) -> 
         }
     };
     // SAFETY: the lengths were just looked at and added up, and by contract what is in the array stays.
-    Some(unsafe { InPlace::new(count, payload, get) })
+    Some(unsafe { InPlace::new(headers, payload, parts) })
 }
 
 /// An array of headers as a list; `None` where rk_headers_add would refuse one of them.

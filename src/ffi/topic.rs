@@ -166,23 +166,23 @@ unsafe fn produce_array_headers(
     count: usize,
 ) -> rk_resp_err_t {
     let m = message();
-    // SAFETY: by contract.
-    let section = unsafe { in_place(headers, count) };
-    let plain = m.is_plain() && (!m.key.is_null() || m.key_len == 0);
-    let Some(section) = section.filter(|_| plain) else {
-        // Another one, so that the first never is in memory.
-        // SAFETY: by contract.
-        return unsafe { produce_listed(inner, topic, &message(), headers, count) };
-    };
-    // SAFETY: not NULL where a slice is made, and the lengths are those of slices; the rest by contract.
-    let (payload, key) = unsafe { (std::slice::from_raw_parts(m.payload.cast(), m.len), field(m.key, m.key_len)) };
-    let opaque = m.opaque as usize;
-    let err = match key {
-        // Compiled for either, as without headers.
-        None => inner.client.produce_plain(topic, None, payload, section, opaque),
-        key => inner.client.produce_plain(topic, key, payload, section, opaque),
-    };
-    err.0
+    // SAFETY: by contract; whether there is a key is looked at.
+    unsafe {
+        let parts = if m.key.is_null() { plain_parts::<false>(&m) } else { plain_parts::<true>(&m) };
+        if let Some((payload, key)) = parts {
+            if let Some(section) = in_place(headers, count) {
+                let opaque = m.opaque as usize;
+                return match key {
+                    // Compiled for either, as without headers.
+                    None => inner.client.produce_plain(topic, None, payload, section, opaque),
+                    key => inner.client.produce_plain(topic, key, payload, section, opaque),
+                }
+                .0;
+            }
+        }
+        // Another message, so that the first never is in memory.
+        produce_listed(inner, topic, &message(), headers, count)
+    }
 }
 
 /// `produce_array_headers` where the message is not plain, or one of the headers not short, or wrong.
