@@ -21,6 +21,7 @@ import tempfile
 from dataclasses import dataclass, field
 
 import limits
+import multiples
 import rest
 from processes import ROOT, Embedded, Sink, check_totals, command, run
 
@@ -69,7 +70,7 @@ def all_rows():
         at_100_bytes("100 B, 2 headers", "--headers", "2", count=2_000_000, bar=1.5),
         at_100_bytes("100 B, 1000 partitions", partitions=1000, bar=1.3),
         at_100_bytes("100 B, keys, 1000 partitions", *keys, count=2_000_000, partitions=1000, quick=True),
-        at_100_bytes("100 B, 2 threads", "--threads", "2", quick=True),
+        at_100_bytes("100 B, 2 threads", "--threads", "2", quick=True, bar=1.25),  # 2 / 1.25 is the 1.6 of more cores
         at_100_bytes("100 B, 8 threads", "--threads", "8"),
         at_100_bytes("100 B, keys, 2 threads", "--threads", "2", *keys),
     ]
@@ -131,6 +132,14 @@ def instructions_of_run(method, library, row, count):
     check_totals(library, row.name, count, sink.totals)
     found = re.search(r"^(\d+),,instructions" if method == "perf" else r"Collected : (\d+)", text, re.M)
     return int(found.group(1))
+
+
+def whose_counted(row, libraries, a):
+    """Whose instructions are counted in a row."""
+    if re.search(a.instructions, row.name) if a.instructions else row.main:
+        return libraries
+    # As a multiple of the first row; librdkafka's is not looked at.
+    return [lib for lib in libraries if lib == "ours"] if row.bar and not a.quick and not a.instructions else []
 
 
 def instructions_per_message(method, library, row, quick=False):
@@ -204,20 +213,6 @@ def print_table(title, columns, rows, results, libraries):
     print(f"\n{title}\n{top.rstrip()}\n{text(header)}")
     for line in cells:
         print(text(line))
-
-
-def print_multiples(rows, results):
-    """What our rows cost as multiples of the first, beside what they may."""
-    base = results.get(rows[0].name, {}).get("ours")
-    lines = [(r, results[r.name].get("ours")) for r in rows if r.bar and r.name in results]
-    if not base or not lines:
-        return
-    print(f"\nrkafka's cost as a multiple of that of '{rows[0].name}'")
-    for row, mine in lines:
-        parts = [f"CPU {mine['cpu_ns'] / base['cpu_ns']:.2f}"]
-        if "instructions" in mine and "instructions" in base:
-            parts.append(f"instructions {mine['instructions'] / base['instructions']:.2f}")
-        print(f"{row.name:<32} {', '.join(parts)} (at most {row.bar})")
 
 
 def print_rest(rows):
@@ -308,16 +303,15 @@ def main():
         check(rows, a.update_baseline)
 
     reps = a.reps or (1 if a.quick else 3)
-    results, names = measure(rows, libraries, reps, a.scale or (2 if a.quick else 1), a.best)
+    scale = a.scale or (2 if a.quick else 1)
+    results, names = measure(rows, libraries, reps, scale, a.best)
     method = None if a.no_instructions else instruction_counter()
     if not method and not a.no_instructions:
         print("bench: neither perf nor valgrind can count instructions here", file=sys.stderr)
-    if method:
-        for row in rows:
-            if re.search(a.instructions, row.name) if a.instructions else row.main:
-                for lib in results[row.name]:
-                    results[row.name][lib]["instructions"] = instructions_per_message(method, lib, row, a.quick)
-                    print("+", end="", flush=True, file=sys.stderr)
+    for row in rows if method else ():
+        for lib in whose_counted(row, results[row.name], a):
+            results[row.name][lib]["instructions"] = instructions_per_message(method, lib, row, a.quick)
+            print("+", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
 
     print(f"{' and '.join(names[lib] for lib in libraries if lib in names)}; acks=all, linger 5 ms, one producing thread, "
@@ -333,7 +327,11 @@ def main():
     title = f"Latency, produce to delivery report; {'best' if a.best else 'median'} of {reps * LATENCY_RUNS}"
     print_table(title, columns, [r for r in rows if r.latency], results, libraries)
 
-    print_multiples(all_rows(), results)
+    first = all_rows()[0]
+    ratios = {}
+    if not a.quick and a.only != "peer":
+        ratios = multiples.measure(first, rows, reps, lambda row: run_once("ours", row, max(row.count // scale, 1), scale))
+        multiples.show(first, rows, ratios, results)
     bounds = limits.measure(results, reps, a.best)
     limits.show(bounds)
     others = [] if a.quick or a.no_rest or a.rows else rest.measure(libraries)
@@ -343,7 +341,7 @@ def main():
     os.makedirs(os.path.dirname(a.json), exist_ok=True)
     with open(a.json, "w") as f:
         json.dump({"libraries": names, "runs": reps, "instructions_by": method, "rows": results, "limits": bounds,
-                   "others": others}, f, indent=1)
+                   "multiples": ratios, "others": others}, f, indent=1)
     print(f"\nfigures in {os.path.relpath(a.json)}")
 
 
