@@ -2,7 +2,7 @@
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::io::{self, IoSlice, Read};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -14,11 +14,16 @@ pub enum Family {
     V6,
 }
 
+/// Bytes of a send buffer to a broker on this host. There nothing is under way for long that would have to be kept; left to
+/// itself the system lets the buffer grow to megabytes, which then are in no cache any more when the other side reads them.
+const NEAR_SEND_BUFFER: usize = 512 << 10;
+
 /// Socket options of a broker connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Bytes; 0 leaves the system's default.
+    /// Bytes; 0 leaves it to the system, or is [`NEAR_SEND_BUFFER`] within this host.
     pub send_buffer: usize,
+    /// Bytes; 0 leaves it to the system.
     pub receive_buffer: usize,
     pub keepalive: bool,
     pub no_delay: bool,
@@ -59,10 +64,18 @@ pub fn resolve(host: &str, port: u16, family: Family) -> io::Result<Vec<SocketAd
     Ok(all)
 }
 
+/// Whether a connection of these two ends does not leave this host.
+fn is_near(local: IpAddr, peer: IpAddr) -> bool {
+    let (local, peer) = (local.to_canonical(), peer.to_canonical());
+    local == peer || peer.is_loopback()
+}
+
 /// A TCP connection of the client, non-blocking.
 #[derive(Debug)]
 pub struct Tcp {
     socket: Socket,
+    /// Nobody has said what its send buffer is to be.
+    may_bound: bool,
 }
 
 impl Tcp {
@@ -104,22 +117,31 @@ impl Tcp {
             Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) || e.kind() == io::ErrorKind::WouldBlock => {}
             Err(e) => return Err(e),
         }
-        Ok(Tcp { socket })
+        // The application may have set options of its own.
+        let may_bound = o.send_buffer == 0 && maker.socket.is_none() && maker.connect.is_none();
+        Ok(Tcp { socket, may_bound })
     }
 
     /// A stream socket that is connected already, such as one of a pair; for tests and fuzzing.
     pub fn of(socket: impl Into<OwnedFd>) -> io::Result<Tcp> {
         let socket = Socket::from(socket.into());
         socket.set_nonblocking(true)?;
-        Ok(Tcp { socket })
+        Ok(Tcp { socket, may_bound: false })
     }
 
     /// After the socket became writable: whether the connection stands.
     pub fn connected(&self) -> io::Result<()> {
-        match self.socket.take_error()? {
-            Some(e) => Err(e),
-            None => self.socket.peer_addr().map(drop),
+        if let Some(e) = self.socket.take_error()? {
+            return Err(e);
         }
+        let peer = self.socket.peer_addr()?;
+        if self.may_bound {
+            let ends = (self.socket.local_addr()?.as_socket(), peer.as_socket());
+            if matches!(ends, (Some(local), Some(peer)) if is_near(local.ip(), peer.ip())) {
+                self.socket.set_send_buffer_size(NEAR_SEND_BUFFER)?;
+            }
+        }
+        Ok(())
     }
 
     pub fn read(&self, into: &mut [u8]) -> io::Result<usize> {
@@ -137,5 +159,52 @@ impl Tcp {
 
     pub fn fd(&self) -> RawFd {
         self.socket.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    const DEFAULTS: Options = Options { send_buffer: 0, receive_buffer: 0, keepalive: false, no_delay: true };
+
+    /// The send buffer of a new connection within this host.
+    fn send_buffer(o: &Options, maker: &Maker) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let tcp = Tcp::start(listener.local_addr().expect("its address"), o, maker, "test:1").expect("a socket");
+        let _accepted = listener.accept().expect("a connection");
+        while let Err(e) = tcp.connected() {
+            assert_eq!(e.kind(), io::ErrorKind::NotConnected);
+        }
+        tcp.socket.send_buffer_size().expect("its send buffer")
+    }
+
+    #[test]
+    fn the_send_buffer_within_this_host_is_bounded_unless_somebody_says_what_it_is() {
+        // Asked of a socket, since the system has a limit of its own and may double the figure.
+        let asked = |bytes| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            socket.set_send_buffer_size(bytes).expect("an option");
+            socket.send_buffer_size().expect("its send buffer")
+        };
+        assert_eq!(send_buffer(&DEFAULTS, &Maker::default()), asked(NEAR_SEND_BUFFER));
+        let own = Options { send_buffer: 40_000, ..DEFAULTS };
+        assert_eq!(send_buffer(&own, &Maker::default()), asked(40_000));
+        let make: SocketFn = Box::new(|domain, kind, protocol| {
+            let socket = Socket::new(domain.into(), kind.into(), Some(protocol.into()))?;
+            socket.set_send_buffer_size(50_000)?;
+            Ok(socket.into())
+        });
+        let maker = Maker { socket: Some(make), ..Maker::default() };
+        assert_eq!(send_buffer(&DEFAULTS, &maker), asked(50_000));
+    }
+
+    #[test]
+    fn a_connection_is_near_if_it_does_not_leave_this_host() {
+        let near = |a: &str, b: &str| is_near(a.parse().expect("an address"), b.parse().expect("an address"));
+        assert!(near("127.0.0.1", "127.0.0.1") && near("127.0.0.1", "127.0.0.2") && near("::1", "::1"));
+        assert!(near("10.0.0.7", "10.0.0.7") && near("fd00::7", "fd00::7") && near("::ffff:10.0.0.7", "10.0.0.7"));
+        assert!(!near("10.0.0.7", "10.0.0.8") && !near("fd00::7", "fd00::8") && !near("192.168.1.2", "203.0.113.9"));
     }
 }

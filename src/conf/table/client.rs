@@ -80,7 +80,8 @@ pub(super) static ROWS: &[Property] = &[
         .no_effect("threads wait in poll and are woken at once")
         .about("Formerly a limit for blocking calls."),
     int("socket.send.buffer.bytes", 0, 100_000_000, 0)
-        .about("Send buffer of broker sockets (SO_SNDBUF); 0 leaves it to the system."),
+        .about("Send buffer of broker sockets (SO_SNDBUF); 0 leaves it to the system, but for connections within this host, \
+             which get 512 KiB: more than that only makes them slower."),
     int("socket.receive.buffer.bytes", 0, 100_000_000, 0)
         .about("Receive buffer of broker sockets (SO_RCVBUF); 0 leaves it to the system."),
     boolean("socket.keepalive.enable", false)
