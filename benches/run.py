@@ -67,7 +67,7 @@ def all_rows():
         at_100_bytes("10 B, keys", "--size", "10", *keys),
         Row("1000 B", 3_000_000, ["--size", "1000"], warm_up=2_000_000, quick=True),
         Row("1000 B, keys", 3_000_000, ["--size", "1000", *keys], warm_up=2_000_000),
-        at_100_bytes("100 B, 2 headers", "--headers", "2", count=2_000_000, bar=1.5),
+        at_100_bytes("100 B, 2 headers", "--headers", "2", count=2_000_000, main=True, bar=1.5),
         at_100_bytes("100 B, 1000 partitions", partitions=1000, bar=1.3),
         at_100_bytes("100 B, keys, 1000 partitions", *keys, count=2_000_000, partitions=1000, quick=True),
         at_100_bytes("100 B, 2 threads", "--threads", "2", quick=True, bar=1.25),  # 2 / 1.25 is the 1.6 of more cores

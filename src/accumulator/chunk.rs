@@ -137,6 +137,9 @@ pub struct Chunk {
     pub watch: Watch,
 }
 
+#[cfg(not(loom))]
+const _: () = assert!(std::mem::offset_of!(Chunk, capacity) + size_of::<u32>() <= 64);
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Append {
     Done,

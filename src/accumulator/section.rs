@@ -72,7 +72,8 @@ impl<'a, T: Copy, F: Fn(&'a T) -> (&'a [u8], &'a [u8]) + Copy> InPlace<'a, T, F>
     }
 }
 
-// SAFETY: by the contract of `new`, the count is not zero, and it and all lengths have one byte each, and the length was added up of these.
+// SAFETY: by the contract of `new` the count is not zero, it and all lengths have one byte each, and the length was added up of
+// these.
 #[allow(unsafe_code)]
 unsafe impl<'a, T: Copy, F: Fn(&'a T) -> (&'a [u8], &'a [u8]) + Copy> HeaderSection for InPlace<'a, T, F> {
     #[inline(always)]

@@ -14,8 +14,9 @@ pub enum Family {
     V6,
 }
 
-/// Bytes of a send buffer to a broker on this host. There nothing is under way for long that would have to be kept; left to
-/// itself the system lets the buffer grow to megabytes, which then are in no cache any more when the other side reads them.
+/// Bytes of the send buffer of a connection within this host, where nothing is under way for long, so that more would not be
+/// there any sooner. Left to itself the system lets the buffer grow to megabytes, and what was written to it is in no cache
+/// any more when the broker reads it.
 const NEAR_SEND_BUFFER: usize = 512 << 10;
 
 /// Socket options of a broker connection.
@@ -135,10 +136,11 @@ impl Tcp {
             return Err(e);
         }
         let peer = self.socket.peer_addr()?;
-        if self.may_bound {
-            let ends = (self.socket.local_addr()?.as_socket(), peer.as_socket());
-            if matches!(ends, (Some(local), Some(peer)) if is_near(local.ip(), peer.ip())) {
-                self.socket.set_send_buffer_size(NEAR_SEND_BUFFER)?;
+        let local = self.may_bound.then(|| self.socket.local_addr().ok()?.as_socket()).flatten();
+        if let (Some(local), Some(peer)) = (local, peer.as_socket()) {
+            if is_near(local.ip(), peer.ip()) {
+                // Only a wish.
+                let _ = self.socket.set_send_buffer_size(NEAR_SEND_BUFFER);
             }
         }
         Ok(())
