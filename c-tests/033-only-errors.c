@@ -1,11 +1,18 @@
 /* delivery.report.only.error, no callback at all, and errors that a broker sends. */
 #include "test.h"
 
-int main(void) {
+static void on_reports(rk_producer_t *rk, const rk_message_t *m, size_t count, void *opaque) {
+    for (size_t i = 0; i < count; i++)
+        test_on_report(rk, &m[i], opaque);
+}
+
+static void only_errors(int by_batch) {
     test_reports_t reports;
     rk_conf_t *conf = test_conf(1);
     test_set(conf, "delivery.report.only.error", "true");
     test_count_reports(conf, &reports);
+    if (by_batch)
+        rk_conf_set_dr_batch_cb(conf, on_reports);
     rk_producer_t *rk = test_producer(conf);
     for (int i = 0; i < 10; i++)
         CHECK_OK(test_produce(rk, "quiet", 0, "x", NULL));
@@ -18,11 +25,16 @@ int main(void) {
     CHECK_INT(reports.count, 1);
     CHECK_ERR(reports.last_err, RK_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     rk_producer_destroy(rk);
+}
+
+int main(void) {
+    only_errors(0);
+    only_errors(1);
 
     /* Nobody wants reports: nobody needs to poll. */
-    conf = test_conf(1);
+    rk_conf_t *conf = test_conf(1);
     test_set(conf, "queue.buffering.max.messages", "100");
-    rk = test_producer(conf);
+    rk_producer_t *rk = test_producer(conf);
     int accepted = 0;
     double end = test_now() + 20;
     while (accepted < 1000 && test_now() < end) {

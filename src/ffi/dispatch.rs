@@ -4,7 +4,7 @@ use super::interceptor::acknowledge;
 use super::network::{rk_connect_cb_t, rk_sasl_cb_t, rk_socket_cb_t, rk_ssl_cert_verify_cb_t};
 use super::producer::{rk_producer_t, Inner};
 use super::types::*;
-use crate::client::{Delivery, Event, Report};
+use crate::client::{Delivery, Event, Report, Reports};
 use crate::error::RespErr;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void, CString};
@@ -117,8 +117,32 @@ fn in_frame<R>(producer: usize, interceptor: bool, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Most reports in one call of the batch callback: as many as stay in a core's cache.
+/// Most reports in one call of the batch callback: so many that a call may cost something, as where it takes an interpreter's
+/// lock, and still few enough for a core's cache.
 const BATCH_SLICE: usize = 512;
+
+/// Makes messages of the next reports of a delivery, in slots that are `rk_message_t::of` it, where what all have in common is
+/// set already. Returns how many there are, 0 at the end. With `only_errors` those of delivered records are left out.
+pub(super) fn fill(slots: &mut [rk_message_t], reports: &mut Reports<'_>, d: &Delivery, only_errors: bool) -> usize {
+    let skips = |err| only_errors && err == RespErr::NO_ERROR;
+    if d.common().is_some_and(|(err, ..)| !skips(err)) {
+        let mut slots = slots.iter_mut();
+        return reports.each_in_common(slots.len(), |r| {
+            if let Some(m) = slots.next() {
+                m.set_record(&r);
+            }
+        });
+    }
+    let mut made = 0;
+    while made < slots.len() {
+        let Some(r) = reports.next() else { break };
+        if !skips(r.err) {
+            slots[made].set(&r);
+            made += 1;
+        }
+    }
+    made
+}
 
 /// After so many events a poll returns even if there are more, so that it ends while others keep producing.
 const POLL_MAX: usize = 100_000;
@@ -141,23 +165,16 @@ fn deliver(rk: *mut rk_producer_t, inner: &Inner, scratch: &mut Vec<rk_message_t
     let mut served = 0;
     if let Some(call) = cb.dr_batch {
         scratch.clear();
-        let mut flush = |scratch: &mut Vec<rk_message_t>| {
-            served += scratch.len();
-            // SAFETY: the application's function, called as its type says; the array lives until it returns.
-            unsafe { call(rk, scratch.as_ptr(), scratch.len(), cb.opaque) };
-            scratch.clear();
-        };
-        d.each_report(|r| {
-            if !skip(&r) {
-                template.set(&r);
-                scratch.push(template);
-                if scratch.len() == BATCH_SLICE {
-                    flush(scratch);
-                }
+        scratch.resize(d.count().min(BATCH_SLICE), template);
+        let mut reports = d.reports();
+        loop {
+            let made = fill(scratch, &mut reports, d, only_errors);
+            if made == 0 {
+                break;
             }
-        });
-        if !scratch.is_empty() {
-            flush(scratch);
+            served += made;
+            // SAFETY: the application's function, called as its type says; the array lives until it returns.
+            unsafe { call(rk, scratch.as_ptr(), made, cb.opaque) };
         }
     } else if let Some(call) = cb.dr_msg {
         let mut serve = |template: &rk_message_t| {

@@ -1,6 +1,6 @@
 //! `rk_event_*`: events as objects, for whoever cannot take callbacks.
 
-use super::dispatch::{c_text, kind, told};
+use super::dispatch::{c_text, fill, kind, told};
 use super::guard::{guard, live, live_mut, put};
 use super::handle::{give, handle, take};
 use super::types::*;
@@ -51,10 +51,6 @@ impl DrWalk {
         DrWalk { reports: at_rest.reports(), slice, made: 0, at: 0, all: None, only_errors, delivery }
     }
 
-    fn skips(&self, err: RespErr) -> bool {
-        self.only_errors && err == RespErr::NO_ERROR
-    }
-
     #[inline(always)]
     fn next(&mut self) -> Option<&rk_message_t> {
         if self.at == self.made {
@@ -78,23 +74,8 @@ impl DrWalk {
 
     #[inline(never)]
     fn refill(&mut self) {
-        (self.at, self.made) = (0, 0);
-        if self.delivery.common().is_some_and(|(err, ..)| !self.skips(err)) {
-            let mut slots = self.slice.iter_mut();
-            self.made = self.reports.each_in_common(slots.len(), |r| {
-                if let Some(m) = slots.next() {
-                    m.set_record(&r);
-                }
-            });
-            return;
-        }
-        while self.made < self.slice.len() {
-            let Some(r) = self.reports.next() else { return };
-            if !self.skips(r.err) {
-                self.slice[self.made].set(&r);
-                self.made += 1;
-            }
-        }
+        self.at = 0;
+        self.made = fill(&mut self.slice, &mut self.reports, &self.delivery, self.only_errors);
     }
 
     fn all(&mut self) -> &[rk_message_t] {
@@ -102,7 +83,7 @@ impl DrWalk {
             let mut list = Vec::with_capacity(self.delivery.count());
             let mut message = rk_message_t::of(&self.delivery);
             self.delivery.each_report(|r| {
-                if !self.skips(r.err) {
+                if !(self.only_errors && r.err == RespErr::NO_ERROR) {
                     message.set(&r);
                     list.push(message);
                 }
