@@ -160,11 +160,7 @@ impl BrokerThread {
         let most = if !txn.enabled() || txn.is_v2() { i16::MAX } else { LAST_WITHOUT_TRANSACTIONS_V2 };
         let version = range.and_then(|(min, max)| negotiate(ApiKey::Produce, min, max.min(most)));
         let Some(version) = version.filter(|v| !txn.is_v2() || *v > LAST_WITHOUT_TRANSACTIONS_V2) else {
-            let text = format!(
-                "{}: the broker has no version of Produce that this client speaks (it needs record batches v2: Kafka 0.11 or newer)",
-                self.me.name()
-            );
-            return self.refuse(batches, RespErr::ERR__UNSUPPORTED_FEATURE, text);
+            return self.refuse_for_version(batches, range);
         };
         let mut ready = Vec::with_capacity(batches.len());
         for mut batch in batches {
@@ -296,6 +292,18 @@ impl BrokerThread {
         self.shared.error_event(code, text);
         for batch in batches {
             self.settle(batch, Verdict::failed(code, Status::NotPersisted));
+        }
+    }
+
+    /// The broker has no version of Produce for these batches.
+    fn refuse_for_version(&mut self, batches: Vec<Batch<Partition>>, range: Option<(i16, i16)>) {
+        let code = RespErr::ERR__UNSUPPORTED_FEATURE;
+        let text = "the broker has no version of Produce that this client speaks (it needs record batches v2: Kafka 0.11 or newer)";
+        self.refuse(batches, code, format!("{}: {text}", self.me.name()));
+        if range.and_then(|(min, max)| negotiate(ApiKey::Produce, min, max)).is_none() {
+            // A new connection asks for the versions anew: what this one was told may have been damaged. No Produce request is
+            // in flight here.
+            self.go_down(code, text.to_owned());
         }
     }
 
