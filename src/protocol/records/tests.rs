@@ -80,6 +80,9 @@ fn the_ratio_is_that_of_the_usual_compressors() {
     let text = text(200_000);
     for data in [&json, &text] {
         let size = |codec| packed(codec, -1, &[data], &mut CompressCtx::default()).len();
+        let mut gzip = flate2::read::GzEncoder::new(&data[..], flate2::Compression::new(6));
+        let gzip = std::io::copy(&mut gzip, &mut std::io::sink()).unwrap() as usize;
+        assert!(size(Compression::Gzip) <= gzip + gzip / 50, "{} against {gzip}", size(Compression::Gzip));
         let snappy = snap::raw::Encoder::new().compress_vec(data).unwrap().len();
         let lz4: usize = data.chunks(1 << 16).map(|block| lz4_flex::block::compress(block).len() + 4).sum();
         assert!(size(Compression::Snappy) <= snappy + snappy / 50, "{} against {snappy}", size(Compression::Snappy));
