@@ -43,6 +43,7 @@ class Row:
     quick: bool = False     # part of a --quick run
     latency: bool = False
     tls: bool = False       # against the embedded broker, behind TLS
+    codec: bool = False     # the bytes that the broker took are compared
     bar: float = 0          # most that it may cost, as a multiple of the first row
     libraries: tuple = LIBRARIES
 
@@ -77,7 +78,7 @@ def all_rows():
     for codec, count in (("none", 3_000_000), ("gzip", 60_000), ("snappy", 1_500_000), ("lz4", 1_500_000), ("zstd", 1_500_000)):
         rows.append(Row(f"1000 B JSON, {codec}", count, ["--size", "1000", "--payload", "json", "--codec", codec,
                                                          "--linger", "50"],
-                        warm_up=0 if codec == "gzip" else 1_500_000, quick=codec == "lz4"))
+                        warm_up=0 if codec == "gzip" else 1_500_000, quick=codec == "lz4", codec=True))
     rows.append(Row("1000 B, TLS", 500_000, ["--size", "1000"], tls=True))
     for linger in (0, 5):
         rows.append(Row(f"latency at 10,000/s, linger {linger}", 10_000,
@@ -96,6 +97,8 @@ def run_once(library, row, count, scale):
     with broker_for(row) as broker:
         figures = run(library, broker, count, row.args + (["--warm-up", str(warm_up)] if warm_up else []))
     check_totals(library, row.name, count + warm_up, broker.totals)
+    if row.codec:
+        figures["batch_bytes"] = broker.totals["bytes"] / broker.totals["records"]
     return figures
 
 
@@ -158,6 +161,8 @@ def summary(row, runs, best):
            "cpu_ns_least": min(r["cpu_ns"] for r in runs),
            "peak_mib": least(r["peak_rss_kib"] / 1024 for r in runs),
            "runs": len(runs)}
+    if row.codec:
+        out["batch_bytes"] = least(r["batch_bytes"] for r in runs)
     if row.latency:
         for p in ("p50", "p99", "p999"):
             out[p + "_us"] = least(r["latency_us"][p] for r in runs)
@@ -322,6 +327,8 @@ def main():
                ("least of the runs", "cpu_ns_least", False), ("instructions/message", "instructions", False),
                ("peak MiB", "peak_mib", False)]
     print_table("Throughput", columns, [r for r in rows if not r.latency], results, libraries)
+    print_table("Codecs: what the broker took", [("bytes/message, batch headers included", "batch_bytes", False)],
+                [r for r in rows if r.codec], results, libraries)
     columns = [("p50 us", "p50_us", False), ("p99 us", "p99_us", False), ("p99.9 us", "p999_us", False),
                ("CPU ns/message", "cpu_ns", False)]
     title = f"Latency, produce to delivery report; {'best' if a.best else 'median'} of {reps * LATENCY_RUNS}"
