@@ -49,8 +49,9 @@ impl EventQueue {
         }
         q.push_back(event);
         self.len.store(q.len(), Release);
-        // Under the lock, so that it cannot come after the drain of a thread that has emptied the queue.
-        if let Some(wake) = self.descriptor.get() {
+        // Readable from the first event on. Under the lock, so that it cannot come after the drain of a thread that has
+        // emptied the queue.
+        if let (1, Some(wake)) = (q.len(), self.descriptor.get()) {
             wake.wake();
         }
         drop(q);
