@@ -1,6 +1,6 @@
 # The benchmark. Included by the Makefile; works alone too: make -f benches/bench.mk bench
 #
-#   make bench                         every row, both libraries, about ten minutes
+#   make bench                         every row, both libraries, about eleven minutes
 #   make bench BENCH_ARGS=--quick      a minute; see benches/run.py --help
 #   make bench-check                   instructions per message against benches/baseline.json
 

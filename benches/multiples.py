@@ -7,7 +7,7 @@ import random
 import statistics
 import sys
 
-PAIRS = 3  # for each run of a row in the tables
+PAIRS = 5  # for each run of a row in the tables
 
 
 def measure(base, rows, reps, run):

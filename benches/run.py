@@ -12,6 +12,7 @@ rows only. Two runs of N and 2N messages are subtracted, so that start-up does n
 import argparse
 import json
 import os
+import random
 import re
 import shutil
 import statistics
@@ -233,10 +234,10 @@ def print_rest(rows):
 
 def measure(rows, libraries, reps, scale, best):
     """All rows once, then all of them again: a machine that is slow for some minutes is so for every row, and rows can still be
-    compared with each other."""
+    compared with each other. In another order each time, lest a disturbance that comes back meets the same row again."""
     runs = {row.name: {lib: [] for lib in libraries if lib in row.libraries} for row in rows}
     for rep in range(reps):
-        for row in rows:
+        for row in random.sample(rows, len(rows)):
             count = row.count if row.latency else max(row.count // scale, 1)
             for turn in range(LATENCY_RUNS if row.latency else 1):
                 order = list(runs[row.name])
@@ -283,7 +284,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--quick", action="store_true", help="fewer rows, one run each, about a minute")
     p.add_argument("--rows", default="", help="only rows whose name matches this regular expression")
-    p.add_argument("--reps", type=int, help="runs per row and library (3)")
+    p.add_argument("--reps", type=int, help="runs per row and library (5)")
     p.add_argument("--best", action="store_true", help="show the best of the runs, not their median: for a busy machine")
     p.add_argument("--scale", type=int, help="this many times fewer messages (1)")
     p.add_argument("--only", choices=LIBRARIES, help="measure one library only")
@@ -307,7 +308,7 @@ def main():
     if a.check:
         check(rows, a.update_baseline)
 
-    reps = a.reps or (1 if a.quick else 3)
+    reps = a.reps or (1 if a.quick else 5)
     scale = a.scale or (2 if a.quick else 1)
     results, names = measure(rows, libraries, reps, scale, a.best)
     method = None if a.no_instructions else instruction_counter()
