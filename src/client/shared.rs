@@ -242,13 +242,13 @@ impl Shared {
     }
 
     /// How long an open batch may fill while it cannot be sent: at most 2 % of `message.timeout.ms`, or linger as far as
-    /// that is not more than 4 %, and never more than a second beyond linger.
+    /// that is not more than 3 %, and never more than a second beyond linger.
     pub fn patience(&self) -> std::time::Duration {
         let us = |ms: i64| ms.max(0) as u64 * 1000;
         let (timeout, linger) = (us(self.topic_settings.message_timeout_ms), self.settings.linger_us.max(0) as u64);
         std::time::Duration::from_micros(match timeout {
             0 => linger + 1_000_000,
-            t => (t / 50).clamp(1000, 1_000_000).max(linger.min(t / 25)),
+            t => (t / 50).clamp(1000, 1_000_000).max(linger.min(t * 3 / 100)),
         })
     }
 
