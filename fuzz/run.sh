@@ -21,7 +21,7 @@ RUSTFLAGS="-Zsanitizer=address --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-m
   --target-dir "${FUZZ_TARGET_DIR:-fuzz/target}"
 programs=${FUZZ_TARGET_DIR:-fuzz/target}/$host/release
 
-# ring's and zstd's C and assembly are not instrumented; what they are given is, so their reads are checked at the border.
+# The C and assembly of ring, zstd and libdeflate are not instrumented; what they are given is, so their reads are checked at the border.
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0:${ASAN_OPTIONS:-}
 
 # Fuzzes one target; its log's last lines are shown if it fails.

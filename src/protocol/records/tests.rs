@@ -49,6 +49,17 @@ fn codecs_round_trip_with_one_context() {
     }
 }
 
+/// What is kept of a long batch is less than it took.
+#[test]
+fn a_short_batch_after_a_long_one_round_trips() {
+    let (long, mut ctx) = (text(2_500_000), CompressCtx::default());
+    for data in [&long[..], &long[..1000], &long] {
+        let (a, b) = data.split_at(data.len() / 3);
+        let c = packed(Compression::Gzip, -1, &[a, b], &mut ctx);
+        assert_eq!(decompress(Compression::Gzip, &c, data.len()).unwrap(), data, "{}", data.len());
+    }
+}
+
 #[test]
 fn incompressible_input_round_trips() {
     let noise = noise(200_000);
@@ -82,7 +93,7 @@ fn the_ratio_is_that_of_the_usual_compressors() {
         let size = |codec| packed(codec, -1, &[data], &mut CompressCtx::default()).len();
         let mut gzip = flate2::read::GzEncoder::new(&data[..], flate2::Compression::new(6));
         let gzip = std::io::copy(&mut gzip, &mut std::io::sink()).unwrap() as usize;
-        assert!(size(Compression::Gzip) <= gzip + gzip / 50, "{} against {gzip}", size(Compression::Gzip));
+        assert!(size(Compression::Gzip) <= gzip, "{} against {gzip}", size(Compression::Gzip));
         let snappy = snap::raw::Encoder::new().compress_vec(data).unwrap().len();
         let lz4: usize = data.chunks(1 << 16).map(|block| lz4_flex::block::compress(block).len() + 4).sum();
         assert!(size(Compression::Snappy) <= snappy + snappy / 50, "{} against {snappy}", size(Compression::Snappy));
